@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Events: exceptions, NMI, SMI and external interrupts have one queue and one
+ * priority function (SDM 3 6.9, APM 2 8.5). Vendors inject what it says and
+ * report what an exit cut short.
+ */
+#ifndef KEEL_X86_EVENT_H
+#define KEEL_X86_EVENT_H
+
+#include <linux/types.h>
+
+struct x86_vcpu;
+struct kvm_vcpu_events;
+
+enum x86_event_type {
+	EV_NONE,
+	EV_EXCEPTION,		/* hardware exception, fault or trap class */
+	EV_SOFT_EXCEPTION,	/* INT3, INTO: RIP after the instruction is pushed */
+	EV_SOFT_INT,		/* INT n */
+	EV_INTERRUPT,
+	EV_NMI,
+};
+
+struct x86_event {
+	u8	type;
+	u8	vector;
+	bool	has_error;
+	u32	error_code;
+	u8	insn_len;	/* soft events: length of the INT instruction, 0 unknown */
+};
+
+struct x86_exception {
+	bool	pending;	/* not delivered, DR6/CR2 not yet written */
+	bool	injected;	/* given to the hardware, or cut short and to be given again */
+	u8	vector;
+	bool	has_error;
+	bool	has_payload;
+	bool	soft;
+	u32	error_code;
+	u64	payload;	/* CR2 for #PF, DR6 bits for #DB */
+};
+
+struct x86_events {
+	struct x86_exception	exc;
+	struct {
+		bool	injected;
+		bool	soft;
+		u8	vector;
+		u8	insn_len;
+	} irq;
+	struct {
+		bool	injected;
+		bool	masked;		/* until IRET; the vendor may hold the truth: nmi_masked() op */
+		u8	pending;	/* [own thread] 0..2 */
+		atomic_t queued;	/* from any thread, moved to pending by REQ_NMI */
+	} nmi;
+	struct {
+		bool	pending;
+		bool	in_smm;
+		bool	inside_nmi;
+		u64	smbase;
+	} smm;
+	bool	triple_fault;
+	bool	exception_payload_cap;	/* copy of the VM's capability, for ioctls only */
+};
+
+/*
+ * Raise an exception in the guest at the next entry; contributory ones merge
+ * into #DF and triple fault (SDM 3 6.15). Own thread only. RIP must already point where it
+ * has to: at the instruction for faults, after it for traps.
+ */
+void keel_raise(struct x86_vcpu *vcpu, u8 vector);
+void keel_raise_err(struct x86_vcpu *vcpu, u8 vector, u32 error_code);
+void keel_raise_pf(struct x86_vcpu *vcpu, u32 error_code, u64 cr2);
+void keel_raise_db(struct x86_vcpu *vcpu, u64 dr6_bits);
+
+static inline void keel_raise_gp(struct x86_vcpu *vcpu)
+{
+	keel_raise_err(vcpu, 13, 0);
+}
+
+static inline void keel_raise_ud(struct x86_vcpu *vcpu)
+{
+	keel_raise(vcpu, 6);
+}
+
+/* The exit cut the delivery of @ev short: it goes first at the next entry. Vendors call it once per exit. */
+void keel_event_cut_short(struct x86_vcpu *vcpu, const struct x86_event *ev);
+/* Nothing was cut short: what had been injected is delivered. */
+void keel_event_delivered(struct x86_vcpu *vcpu);
+
+/* Queue an NMI (any thread), an SMI (any thread), KVM_INTERRUPT (own thread). */
+void vcpu_queue_nmi(struct x86_vcpu *vcpu);
+void vcpu_queue_smi(struct x86_vcpu *vcpu);
+
+/* Before entry, interrupts on: inject the winner and ask for windows. Returns <0 on a triple fault left pending. */
+void event_inject(struct x86_vcpu *vcpu);
+bool event_pending(struct x86_vcpu *vcpu);	/* something wakes this vCPU from halt */
+bool event_irq_allowed(struct x86_vcpu *vcpu);	/* IF, shadow, GIF, nothing half-injected */
+bool event_nmi_allowed(struct x86_vcpu *vcpu);
+
+/* KVM_GET/SET_VCPU_EVENTS. -EINVAL as api.rst says, nothing changed then. */
+void event_get(struct x86_vcpu *vcpu, struct kvm_vcpu_events *e);
+int event_set(struct x86_vcpu *vcpu, const struct kvm_vcpu_events *e);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Generic exit handlers. A vendor's exit row normalises the hardware's report
+ * into the arguments here and returns what the handler returns.
+ */
+#ifndef KEEL_X86_EXIT_H
+#define KEEL_X86_EXIT_H
+
+#include <keel/types.h>
+#include <keel/verdict.h>
+
+struct x86_vcpu;
+
+/* Filled by the vendor's exited(). */
+struct x86_exit {
+	u32	reason;		/* the hardware's code; 0xffffffff: entry failed */
+	bool	entry_failed;
+	u8	insn_len;	/* 0: unknown, ask next_rip or decode */
+	u64	next_rip;	/* 0: unknown */
+	u64	info1, info2;
+	bool	event_cut_short;	/* this exit happened while delivering an event */
+};
+
+struct x86_io {
+	u16	port;
+	u8	size;		/* 1, 2, 4 */
+	bool	in;
+	bool	string;
+	bool	rep;
+	u64	next_rip;	/* 0: unknown */
+};
+
+/* Stage-2 fault, neutral form of NPF error code and EPT qualification. */
+struct x86_s2_fault {
+	gpa_t	gpa;
+	bool	write, exec, present, user;
+	bool	reserved;	/* a reserved bit was set in the entry: an MMIO marker or misconfiguration */
+	bool	table_walk;	/* the access was to the guest's own page tables */
+};
+
+verdict_t keel_exit_cpuid(struct x86_vcpu *vcpu);
+verdict_t keel_exit_hlt(struct x86_vcpu *vcpu);
+verdict_t keel_exit_io(struct x86_vcpu *vcpu, const struct x86_io *io);
+verdict_t keel_exit_rdmsr(struct x86_vcpu *vcpu);
+verdict_t keel_exit_wrmsr(struct x86_vcpu *vcpu);
+/* fast path, interrupts off: true if the WRMSR (x2APIC ICR, TSC deadline) was done completely, RIP advanced. */
+bool keel_fast_wrmsr(struct x86_vcpu *vcpu);
+verdict_t keel_exit_stage2(struct x86_vcpu *vcpu, const struct x86_s2_fault *f);
+/* MOV CRn (@reg = GPR index), CLTS and LMSW are emulated from the instruction if @reg < 0. */
+verdict_t keel_exit_cr_write(struct x86_vcpu *vcpu, int cr, int reg);
+verdict_t keel_exit_cr_read(struct x86_vcpu *vcpu, int cr, int reg);
+verdict_t keel_exit_dr(struct x86_vcpu *vcpu, int dr, int reg, bool write);
+/* An intercepted exception; @payload: CR2 for #PF, DR6 bits for #DB. */
+verdict_t keel_exit_exception(struct x86_vcpu *vcpu, u8 vector, bool has_error, u32 err, u64 payload);
+verdict_t keel_exit_xsetbv(struct x86_vcpu *vcpu);
+verdict_t keel_exit_rdpmc(struct x86_vcpu *vcpu);
+verdict_t keel_exit_rdtsc(struct x86_vcpu *vcpu, bool rdtscp);
+verdict_t keel_exit_invlpg(struct x86_vcpu *vcpu, gva_t gva);
+verdict_t keel_exit_wbinvd(struct x86_vcpu *vcpu);
+verdict_t keel_exit_pause(struct x86_vcpu *vcpu);
+verdict_t keel_exit_monitor(struct x86_vcpu *vcpu, bool mwait);
+verdict_t keel_exit_hypercall(struct x86_vcpu *vcpu);
+verdict_t keel_exit_irq_window(struct x86_vcpu *vcpu);
+verdict_t keel_exit_nmi_window(struct x86_vcpu *vcpu);
+verdict_t keel_exit_shutdown(struct x86_vcpu *vcpu);	/* triple fault or SVM shutdown */
+verdict_t keel_exit_init(struct x86_vcpu *vcpu);
+/* Hardware task switch; @reason 0 call, 1 iret, 2 jmp, 3 gate. */
+verdict_t keel_exit_task_switch(struct x86_vcpu *vcpu, u16 selector, int reason, int idt_vector,
+				bool has_error, u32 err);
+verdict_t keel_exit_emulate(struct x86_vcpu *vcpu);	/* run one instruction in the emulator */
+verdict_t keel_exit_ud(struct x86_vcpu *vcpu);		/* instruction not offered to the guest */
+verdict_t keel_exit_unknown(struct x86_vcpu *vcpu);	/* KVM_EXIT_INTERNAL_ERROR, never a host message */
+verdict_t keel_exit_entry_failed(struct x86_vcpu *vcpu, u64 hw_reason);
+
+/* Move RIP behind the current instruction (next_rip, insn_len or decoded), clear the interrupt shadow, honour TF. <0: could not decode (verdict in *v). */
+bool keel_skip_insn(struct x86_vcpu *vcpu, verdict_t *v);
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The arch contract: everything that virt/ asks of the architecture. Each
+ * says which locks are held by the caller and what may fail. The architecture
+ * allocates vm and vcpu objects with its own around them.
+ */
+#ifndef KEEL_ARCH_H
+#define KEEL_ARCH_H
+
+#include <keel/types.h>
+#include <keel/verdict.h>
+#include <keel/ioctl.h>
+#include <keel/memslot.h>
+#include <uapi/keel/kvm.h>
+
+struct vm;
+struct vcpu;
+struct irq_route;
+
+/* --- module: called once by virt/main.c --- */
+int arch_module_init(void);
+void arch_module_exit(void);
+/* A vendor is registered and KVM_CREATE_VM can work. */
+bool arch_ready(void);
+/* The vendor module: each VM pins it. NULL if there is none. */
+struct module *arch_vendor_owner(void);
+
+/* --- per CPU, on that CPU, interrupts off --- */
+int arch_cpu_enable(void);
+void arch_cpu_disable(void);
+
+/* --- VMs. arch_vm_alloc() returns a zeroed object; init does the arch part, unwound by destroy --- */
+struct vm *arch_vm_alloc(void);
+void arch_vm_free(struct vm *vm);
+int arch_vm_init(struct vm *vm, unsigned long type);	/* -EINVAL for a type that is not offered */
+void arch_vm_pre_destroy(struct vm *vm);		/* timers cancelled, work flushed; vCPUs still there */
+void arch_vm_destroy(struct vm *vm);			/* vCPUs gone, notifier unregistered */
+long arch_check_extension(struct vm *vm, long cap);	/* caps that virt/ does not answer; 0 if unknown */
+long arch_vm_enable_cap(struct vm *vm, const struct kvm_enable_cap *cap);	/* -EINVAL unknown; takes vm->lock itself */
+
+/* --- vCPUs --- */
+int arch_vcpu_precreate(struct vm *vm, unsigned int id);	/* vm->lock held */
+struct vcpu *arch_vcpu_alloc(struct vm *vm);			/* zeroed, vendor-sized */
+void arch_vcpu_free(struct vcpu *vcpu);
+int arch_vcpu_init(struct vcpu *vcpu);			/* vcpu->vm, id, run set */
+void arch_vcpu_postcreate(struct vcpu *vcpu);		/* published; cannot fail */
+void arch_vcpu_destroy(struct vcpu *vcpu);
+void arch_vcpu_load(struct vcpu *vcpu, int cpu);	/* preemption off */
+void arch_vcpu_put(struct vcpu *vcpu);			/* preemption off */
+void arch_vcpu_sched_in(struct vcpu *vcpu, int cpu);
+
+/*
+ * KVM_RUN: vcpu->mutex held and the vCPU loaded; signal mask, exit_reason and
+ * immediate_exit are arch's to follow (ABI: pending I/O is completed first).
+ * 0 with vcpu->run filled, or -errno.
+ */
+long arch_vcpu_run(struct vcpu *vcpu);
+/* Any thread: would KVM_RUN enter the guest now instead of halting? */
+bool arch_vcpu_runnable(struct vcpu *vcpu);
+bool arch_vcpu_has_pending_timer(struct vcpu *vcpu);
+/* Any thread: runs guest code at CPL 0 (directed yield). */
+bool arch_vcpu_in_kernel(struct vcpu *vcpu);
+/* False if the vCPU halts in a way that must not poll. */
+bool arch_vcpu_may_poll(struct vcpu *vcpu);
+void arch_vcpu_blocking(struct vcpu *vcpu);
+void arch_vcpu_unblocking(struct vcpu *vcpu);
+unsigned int arch_vcpu_as(const struct vcpu *vcpu);
+long arch_vcpu_enable_cap(struct vcpu *vcpu, const struct kvm_enable_cap *cap);
+
+/* --- ioctl tables of the architecture, NULL-terminated --- */
+extern const struct ioctl_table *const arch_dev_ioctls[];
+extern const struct ioctl_table *const arch_vm_ioctls[];
+extern const struct ioctl_table *const arch_vcpu_ioctls[];
+
+/* --- stage 2 (arch/x86/mmu) --- */
+/*
+ * A slot changes from @old to @new (either may be NULL). prepare: before
+ * publication, may fail with -ENOMEM, nothing visible changed. commit: after
+ * the grace period, zaps or write-protects what @old mapped; sleeps, cannot fail.
+ */
+int arch_memslot_prepare(struct vm *vm, const struct memslot *old, const struct memslot *new);
+void arch_memslot_commit(struct vm *vm, const struct memslot *old, const struct memslot *new);
+/*
+ * Remove translations of [start, end) gfns in address space @as. mmu_lock held
+ * for write. May drop and retake it when @may_yield. Returns true if a TLB
+ * flush is owed, which the caller does with arch_flush_tlbs() before the pages are released.
+ */
+bool arch_mmu_zap(struct vm *vm, unsigned int as, gfn_t start, gfn_t end, bool may_yield);
+/* Young bits: clear (age) or look. mmu_lock held for write. True if one was young. */
+bool arch_mmu_age(struct vm *vm, unsigned int as, gfn_t start, gfn_t end, bool clear);
+/* Everything goes: the mm died. Takes mmu_lock. */
+void arch_mmu_zap_all(struct vm *vm);
+/* Write-protect the pages of @slot whose bits are set in @mask, page @base + bit. mmu_lock held for write. True: flush owed. */
+bool arch_mmu_protect_mask(struct vm *vm, const struct memslot *slot, gfn_t base, unsigned long mask);
+/* Every CPU drops its translations of this VM; returns when they have. May be called under mmu_lock. */
+void arch_flush_tlbs(struct vm *vm);
+
+/* --- interrupts --- */
+bool arch_irqchip_in_kernel(struct vm *vm);		/* irqfd allowed */
+bool arch_irqchip_full(struct vm *vm);			/* PIC and IOAPIC too */
+unsigned int arch_irqchip_ready(struct vm *vm);
+/* Check a routing entry and choose its set function. -EINVAL. No lock. */
+int arch_irq_route_init(struct vm *vm, struct irq_route *route, const struct kvm_irq_routing_entry *ue);
+/* Try without sleeping, interrupts off: as irq_set_fn, or -EWOULDBLOCK. */
+int arch_irq_set_atomic(struct vm *vm, const struct irq_route *route, int irq_source, int level);
+/* A new table was published: recompute EOI exits. irq_lock held. */
+void arch_irq_routing_changed(struct vm *vm);
+
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The ioctl dispatcher: an ioctl is a row, and the row says what the
+ * dispatcher does before it calls the handler.
+ */
+#ifndef KEEL_IOCTL_H
+#define KEEL_IOCTL_H
+
+#include <linux/types.h>
+#include <linux/ioctl.h>
+
+struct vm;
+struct vcpu;
+struct file;
+
+/*
+ * What a handler gets. @data is a kernel copy of the argument, _IOC_SIZE(cmd)
+ * bytes: copied in for _IOC_WRITE, zeroed otherwise, copied out after a
+ * handler returned >= 0 for _IOC_READ. With IOC_RAW @data is NULL and the
+ * handler uses @uarg (structures with a variable tail) or @arg (plain values).
+ */
+struct ioctl_ctx {
+	struct vm	*vm;	/* NULL on the system fd */
+	struct vcpu	*vcpu;	/* only on a vCPU fd */
+	struct file	*filp;
+	void		*data;
+	unsigned long	arg;
+	void __user	*uarg;
+	unsigned int	cmd;
+};
+
+typedef long (*ioctl_fn)(struct ioctl_ctx *c);
+
+enum ioctl_flags {
+	IOC_RAW		= 1 << 0,	/* no copying: the handler uses uarg/arg */
+	IOC_NOARG	= 1 << 1,	/* implies RAW; -EINVAL unless arg == 0 */
+	IOC_VM_LOCK	= 1 << 2,	/* vm->lock held around the handler */
+	IOC_VCPU	= 1 << 3,	/* vcpu->mutex held (killable: -EINTR) and the vCPU loaded */
+	IOC_VCPU_NOLOAD	= 1 << 4,	/* vcpu->mutex held, state not loaded */
+	IOC_SRCU	= 1 << 5,	/* inside an SRCU reader of vm->srcu */
+	IOC_OUT_ON_E2BIG = 1 << 6,	/* copy the result out on -E2BIG too (counts) */
+};
+
+struct ioctl_row {
+	unsigned int	cmd;
+	unsigned int	flags;
+	ioctl_fn	fn;
+};
+
+/* A set of rows of one concept. Tables are static and const. */
+struct ioctl_table {
+	const struct ioctl_row	*rows;
+	unsigned int		nr;
+};
+
+#define IOCTL_TABLE(name) \
+	const struct ioctl_table name = { name##_rows, ARRAY_SIZE(name##_rows) }
+
+/*
+ * ioctl_dispatch - find @cmd in the tables (NULL-terminated array of pointers)
+ * and run it. @c has vm, vcpu and filp set. -ENOTTY for an unknown command.
+ */
+long ioctl_dispatch(const struct ioctl_table *const *tables, struct ioctl_ctx *c,
+		    unsigned int cmd, unsigned long arg);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Memory slots: which guest frames are backed by which host addresses.
+ *
+ * Readers hold vm->srcu; writers hold vm->slots_lock. By gfn there is one
+ * maple tree per address space (RCU mode); by hva one interval tree per
+ * address space, read and changed under vm->mmu_lock, for the notifier.
+ */
+#ifndef KEEL_MEMSLOT_H
+#define KEEL_MEMSLOT_H
+
+#include <linux/interval_tree.h>
+#include <linux/maple_tree.h>
+#include <linux/xarray.h>
+#include <uapi/keel/kvm.h>
+#include <keel/types.h>
+
+#define KEEL_ADDRESS_SPACES	2	/* normal and SMM */
+#define KEEL_MAX_SLOTS		32764	/* per address space */
+
+struct vm;
+struct vcpu;
+
+/* [c] after publication, but for dirty_bitmap's bits. A change makes a new object. */
+struct memslot {
+	struct interval_tree_node hva_node;	/* vm->mmu_lock */
+	gfn_t		base_gfn;
+	unsigned long	npages;
+	hva_t		hva;			/* userspace_addr */
+	u32		flags;			/* KVM_MEM_* */
+	u16		id;
+	u8		as;
+	unsigned long	*dirty_bitmap;		/* NULL without KVM_MEM_LOG_DIRTY_PAGES */
+};
+
+struct memslots {
+	struct maple_tree	by_gfn;		/* SRCU readers */
+	struct rb_root_cached	by_hva;		/* vm->mmu_lock */
+	struct xarray		by_id;		/* slots_lock */
+	u64			gen;		/* bumped by each change, before the grace period */
+};
+
+int memslots_init(struct vm *vm);
+void memslots_destroy(struct vm *vm);
+
+/*
+ * memslot_set - KVM_SET_USER_MEMORY_REGION(2). Takes vm->slots_lock. 0 or
+ * -EINVAL, -EEXIST (overlap), -ENOMEM; on error nothing has changed.
+ */
+int memslot_set(struct vm *vm, const struct kvm_userspace_memory_region2 *r);
+
+/* The slot of @gfn in address space @as, or NULL. Inside vm->srcu. */
+struct memslot *memslot_find(struct vm *vm, unsigned int as, gfn_t gfn);
+/* The same in the vCPU's current address space, through its one-entry cache. */
+struct memslot *vcpu_memslot(struct vcpu *vcpu, gfn_t gfn);
+
+static inline hva_t memslot_hva(const struct memslot *s, gfn_t gfn)
+{
+	return s->hva + ((gfn - s->base_gfn) << PAGE_SHIFT);
+}
+
+static inline bool memslot_readonly(const struct memslot *s)
+{
+	return s->flags & KVM_MEM_READONLY;
+}
+
+/* Mark @gfn of @slot dirty, if it is logged. Any context. @vcpu may be NULL. */
+void memslot_mark_dirty(struct vm *vm, struct vcpu *vcpu, const struct memslot *slot, gfn_t gfn);
+
+extern const struct ioctl_table memslot_ioctls;	/* regions, GET/CLEAR_DIRTY_LOG */
+
+#endif

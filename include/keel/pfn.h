@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* From an address of the VMM to the host page behind it. */
+#ifndef KEEL_PFN_H
+#define KEEL_PFN_H
+
+#include <keel/types.h>
+
+struct mm_struct;
+struct page;
+
+struct host_page {
+	hfn_t		pfn;
+	struct page	*page;		/* referenced; NULL for VM_PFNMAP */
+	bool		writable;
+};
+
+/*
+ * hva_to_host_page - current->mm's page at @hva, brought in if need be. May
+ * sleep; no spinlock held. The caller has sampled the invalidate sequence
+ * first. 0, -EFAULT (no mapping, no right), -EHWPOISON, -EINTR (fatal signal),
+ * -EAGAIN (retry). On 0 release with host_page_put() after installing.
+ */
+int hva_to_host_page(hva_t hva, bool write, struct host_page *hp);
+void host_page_put(struct host_page *hp, bool dirty);
+
+/*
+ * host_map_order - order in 4K pages (0, 9, 18) of the host mapping at @hva as it is now. Walks
+ * mm's page tables with interrupts off; a hint to be used under mmu_lock with
+ * the invalidate sequence checked.
+ */
+unsigned int host_map_order(struct mm_struct *mm, hva_t hva);
+
+#endif
