@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* x86 services of the kernel that differ between kernels. */
+#ifndef KEEL_COMPAT_X86_H
+#define KEEL_COMPAT_X86_H
+
+#include <asm/cpufeature.h>
+#include <asm/msr.h>
+#include <asm/nospec-branch.h>
+#include <asm/spec-ctrl.h>
+#include "virt/compat/autoconf.h"
+
+/* ---- MSRs: q for the 64-bit forms ---- */
+
+#ifndef HAVE_RDMSRQ
+#define rdmsrq(msr, val)		rdmsrl(msr, val)
+#define wrmsrq(msr, val)		wrmsrl(msr, val)
+#define rdmsrq_safe(msr, p)		rdmsrl_safe(msr, p)
+#define wrmsrq_safe(msr, val)		wrmsrl_safe(msr, val)
+#define native_rdmsrq(msr)		native_read_msr(msr)
+#define native_wrmsrq(msr, val)		native_write_msr(msr, (u32)(val), (u32)((u64)(val) >> 32))
+#endif
+
+/* ---- Speculation ---- */
+
+/*
+ * The SSBD state of a guest that has the virtual MSR (APM 2 15.36.x: VIRT_SPEC_CTRL) or none at
+ * all: AMD's SSBD may sit in LS_CFG, which the guest never sees. Interrupts off, around the
+ * entry. The architectural SPEC_CTRL MSR is the vendor's to switch: the host's value at any time
+ * is spec_ctrl_current().
+ */
+static __always_inline void keel_virt_ssbd_set_guest(u64 guest_virt_spec_ctrl)
+{
+	x86_spec_ctrl_set_guest(guest_virt_spec_ctrl);
+}
+
+static __always_inline void keel_virt_ssbd_restore_host(u64 guest_virt_spec_ctrl)
+{
+	x86_spec_ctrl_restore_host(guest_virt_spec_ctrl);
+}
+
+/*
+ * Branch predictions of a guest must not steer the VMM behind it (VMSCAPE): a flush is owed
+ * before this CPU goes back to user mode. After each exit, interrupts off.
+ */
+static __always_inline void keel_note_guest_ran(void)
+{
+#if defined(HAVE_PREDICTOR_FLUSH_EXIT_TO_USER)
+	this_cpu_write(x86_predictor_flush_exit_to_user, true);
+#elif defined(HAVE_IBPB_EXIT_TO_USER)
+	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
+		this_cpu_write(x86_ibpb_exit_to_user, true);
+#endif
+}
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Callbacks for suspend, resume and shutdown of the system. suspend and resume run on the only
+ * CPU left, with interrupts off; shutdown (reboot, power off, kexec) runs with all CPUs up and
+ * interrupts on, after userspace was stopped.
+ *
+ * Write the callbacks with KEEL_SYSCORE_ARGS as parameter list, then
+ * KEEL_DEFINE_SYSCORE(name, suspend, resume, shutdown); and keel_(un)register_syscore(&name).
+ */
+#ifndef KEEL_COMPAT_SYSCORE_H
+#define KEEL_COMPAT_SYSCORE_H
+
+#include <linux/syscore_ops.h>
+#include "virt/compat/autoconf.h"
+
+#ifdef HAVE_SYSCORE
+
+#define KEEL_SYSCORE_ARGS	void *data
+#define KEEL_DEFINE_SYSCORE(name, suspend_fn, resume_fn, shutdown_fn)	\
+	static const struct syscore_ops name##_ops = {			\
+		.suspend	= suspend_fn,				\
+		.resume		= resume_fn,				\
+		.shutdown	= shutdown_fn,				\
+	};								\
+	static struct syscore name = { .ops = &name##_ops }
+#define keel_register_syscore(s)	register_syscore(s)
+#define keel_unregister_syscore(s)	unregister_syscore(s)
+
+#else
+
+#define KEEL_SYSCORE_ARGS	void
+#define KEEL_DEFINE_SYSCORE(name, suspend_fn, resume_fn, shutdown_fn)	\
+	static struct syscore_ops name = {				\
+		.suspend	= suspend_fn,				\
+		.resume		= resume_fn,				\
+		.shutdown	= shutdown_fn,				\
+	}
+#define keel_register_syscore(s)	register_syscore_ops(s)
+#define keel_unregister_syscore(s)	unregister_syscore_ops(s)
+
+#endif
+
+#endif
