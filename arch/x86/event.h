@@ -44,6 +44,7 @@ struct x86_events {
 	struct x86_exception	exc;
 	struct {
 		bool	injected;
+		bool	queued;		/* from userspace: waits until the guest takes interrupts */
 		bool	soft;
 		u8	vector;
 		u8	insn_len;
@@ -61,7 +62,11 @@ struct x86_events {
 		u64	smbase;
 	} smm;
 	bool	triple_fault;
-	bool	exception_payload_cap;	/* copy of the VM's capability, for ioctls only */
+	bool	check;		/* event_inject() has something to look at */
+	bool	armed;		/* the vendor's inject() was called since the last exit */
+	bool	irq_window;	/* the vendor was asked for an interrupt window */
+	bool	halt_if;	/* RFLAGS.IF when the vCPU halted, for other threads */
+	u8	insn_len;	/* of the instruction behind a soft exception */
 };
 
 /*
@@ -93,11 +98,22 @@ void keel_event_delivered(struct x86_vcpu *vcpu);
 void vcpu_queue_nmi(struct x86_vcpu *vcpu);
 void vcpu_queue_smi(struct x86_vcpu *vcpu);
 
-/* Before entry, interrupts on: inject the winner and ask for windows. Returns <0 on a triple fault left pending. */
+void event_collect_nmis(struct x86_vcpu *vcpu);		/* REQ_NMI */
+/* INT3, INTO (soft exceptions) and INT n of the emulator; RIP is behind the instruction. */
+void event_raise_soft(struct x86_vcpu *vcpu, u8 vector, u8 insn_len);
+void event_soft_int(struct x86_vcpu *vcpu, u8 vector, u8 insn_len);
+void event_queue_user_irq(struct x86_vcpu *vcpu, u8 vector);
+
+/* Before entry, interrupts on, if ev.check: inject the winner and ask for windows. */
 void event_inject(struct x86_vcpu *vcpu);
-bool event_pending(struct x86_vcpu *vcpu);	/* something wakes this vCPU from halt */
-bool event_irq_allowed(struct x86_vcpu *vcpu);	/* IF, shadow, GIF, nothing half-injected */
+bool event_pending(struct x86_vcpu *vcpu);	/* something wakes this vCPU from halt; any thread */
+bool event_irq_wakes(struct x86_vcpu *vcpu);
+bool event_irq_allowed(struct x86_vcpu *vcpu);	/* IF and interrupt shadow */
 bool event_nmi_allowed(struct x86_vcpu *vcpu);
+bool event_ready_for_user_irq(struct x86_vcpu *vcpu);
+bool event_user_wants_window(struct x86_vcpu *vcpu);
+/* Write the payload of the pending exception to CR2 or DR6 now. */
+void event_apply_payload(struct x86_vcpu *vcpu);
 
 /* KVM_GET/SET_VCPU_EVENTS. -EINVAL as api.rst says, nothing changed then. */
 void event_get(struct x86_vcpu *vcpu, struct kvm_vcpu_events *e);

@@ -75,7 +75,7 @@ struct vendor_ops {
 	/* irqs on: normalise the exit and call the generic handler (exit.h). */
 	verdict_t (*handle_exit)(struct x86_vcpu *vcpu);
 
-	/* Events. inject: exactly one per entry, checked by event.c. */
+	/* Events. inject: one per entry; EV_NONE takes back what was injected and not yet entered with. */
 	void (*inject)(struct x86_vcpu *vcpu, const struct x86_event *ev);
 	/* Exit as soon as an interrupt (NMI) could be taken; off again when false. */
 	void (*irq_window)(struct x86_vcpu *vcpu, bool on);
@@ -148,5 +148,9 @@ VENDOR_OPS(X)
 /* Called by a vendor module's init and exit. -EBUSY if another vendor is registered, -EINVAL if an op is missing. */
 int keel_vendor_register(const struct vendor_ops *ops);
 void keel_vendor_unregister(const struct vendor_ops *ops);
+
+/* init.c: what the generic side computes from the vendor's capabilities. */
+int x86_vendor_setup(void);
+void x86_vendor_teardown(void);
 
 #endif

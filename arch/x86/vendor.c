@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The registered vendor: static calls to its operations. */
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include "virt/compat/compat.h"
+#include "arch/x86/x86.h"
+
+#define X(op) DEFINE_STATIC_CALL_NULL(keel_v_##op, *((struct vendor_ops *)0)->op);
+VENDOR_OPS(X)
+#undef X
+
+struct vendor_ops keel_vendor;
+static DEFINE_MUTEX(vendor_lock);
+
+static bool ops_complete(const struct vendor_ops *ops)
+{
+#define X(op) if (!ops->op) return false;
+	VENDOR_OPS(X)
+#undef X
+	return ops->vm_size >= sizeof(struct x86_vm) &&
+	       ops->vcpu_size >= sizeof(struct x86_vcpu);
+}
+
+static void update_calls(const struct vendor_ops *ops)
+{
+#define X(op) static_call_update(keel_v_##op, ops->op);
+	VENDOR_OPS(X)
+#undef X
+}
+
+int keel_vendor_register(const struct vendor_ops *ops)
+{
+	int ret = 0;
+
+	if (!ops_complete(ops))
+		return -EINVAL;
+
+	mutex_lock(&vendor_lock);
+	if (keel_vendor.name) {
+		pr_err("kvm: %s is already registered\n", keel_vendor.name);
+		ret = -EBUSY;
+	} else {
+		keel_vendor = *ops;
+		update_calls(ops);
+		ret = x86_vendor_setup();
+		if (ret)
+			keel_vendor.name = NULL;
+	}
+	mutex_unlock(&vendor_lock);
+	return ret;
+}
+KEEL_EXPORT(keel_vendor_register);
+
+/*
+ * Every VM pins the vendor's module, so none exists when its exit calls this;
+ * KVM_CREATE_VM checks arch_ready() after it took that reference.
+ */
+void keel_vendor_unregister(const struct vendor_ops *ops)
+{
+	static const struct vendor_ops none;
+
+	mutex_lock(&vendor_lock);
+	if (keel_vendor.owner == ops->owner) {
+		x86_vendor_teardown();
+		keel_vendor = none;
+		update_calls(&none);
+	}
+	mutex_unlock(&vendor_lock);
+}
+KEEL_EXPORT(keel_vendor_unregister);
+
+bool arch_ready(void)
+{
+	return READ_ONCE(keel_vendor.name);
+}
+
+struct module *arch_vendor_owner(void)
+{
+	return READ_ONCE(keel_vendor.owner);
+}
