@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Stage-2 page tables and the walk of the guest's own. One root per (VM, address
+ * space), allocated when a vCPU first needs it and kept until the VM dies.
+ * Documentation/mmu.rst has the states of an entry and the lock rules.
+ */
+#ifndef KEEL_X86_MMU_H
+#define KEEL_X86_MMU_H
+
+#include <linux/list.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+#include <keel/types.h>
+#include <keel/memslot.h>
+#include <keel/verdict.h>
+
+struct vm;
+struct vcpu;
+struct x86_vm;
+struct x86_vcpu;
+struct x86_s2_fault;
+
+struct vm_mmu {
+	u64			*root[KEEL_ADDRESS_SPACES];	/* top tables; set once by cmpxchg */
+	int			levels;		/* [c] depth: 4 or 5 */
+	int			max_level;	/* [c] largest leaf: 1 (4K) to 3 (1G) */
+	spinlock_t		free_lock;
+	struct list_head	unlinked;	/* free_lock: cut out of the tree, not yet flushed */
+	struct list_head	flushed;	/* free_lock: nobody can use them any more */
+	struct work_struct	free_work;	/* frees `flushed` when it is large */
+};
+
+/* Enough for one fault: a table for each level below the root. */
+#define MMU_CACHE_TABLES	4
+
+struct vcpu_mmu {
+	u64		*cache[MMU_CACHE_TABLES];	/* [v] zeroed tables */
+	unsigned int	nr_cached;
+	gfn_t		mmio_gfn;	/* [v] last frame found in no slot, valid while gen matches */
+	u64		mmio_gen;
+};
+
+/* Called when a vendor has registered: chooses the entry format. -EINVAL. */
+int mmu_module_init(void);
+
+int mmu_vm_init(struct x86_vm *vm);
+/* No vCPU exists any more and the notifier is gone. */
+void mmu_vm_destroy(struct x86_vm *vm);
+int mmu_vcpu_init(struct x86_vcpu *vcpu);
+void mmu_vcpu_destroy(struct x86_vcpu *vcpu);
+
+/*
+ * mmu_load_root - give the vendor the root of the vCPU's current address space: first run, REQ_MMU_ROOT,
+ * entry to and exit from SMM. Own thread, interrupts on, may sleep. 0 or -ENOMEM.
+ */
+int mmu_load_root(struct x86_vcpu *vcpu);
+
+/*
+ * mmu_fault - resolve a stage-2 fault. Own thread, interrupts on; takes vm->srcu.
+ * VERDICT_RESUME with *@emulate false: enter the guest again. *@emulate true: the
+ * address belongs to no slot or the write to a read-only one; emulate the
+ * instruction. -EFAULT: the VMM's mapping does not give the page, KVM_EXIT_MEMORY_FAULT
+ * is filled in. -EINTR: a fatal signal. -ENOMEM.
+ */
+verdict_t mmu_fault(struct x86_vcpu *vcpu, const struct x86_s2_fault *f, bool *emulate);
+
+/* Access rights asked of a guest walk. */
+enum {
+	GW_WRITE	= 1 << 0,
+	GW_USER		= 1 << 1,	/* at CPL 3 */
+	GW_FETCH	= 1 << 2,
+	GW_IMPLICIT	= 1 << 3,	/* supervisor access of the CPU itself (GDT, TSS): SMAP ignores AC */
+};
+
+/* #PF error code bits (SDM 3 4.7). */
+#define PFERR_P		(1u << 0)
+#define PFERR_W		(1u << 1)
+#define PFERR_U		(1u << 2)
+#define PFERR_RSVD	(1u << 3)
+#define PFERR_I		(1u << 4)
+#define PFERR_PK	(1u << 5)
+
+struct guest_walk_result {
+	gpa_t		gpa;		/* of the byte asked for */
+	u64		page_size;	/* of the guest's mapping, bytes */
+	u32		error_code;	/* of the #PF, when the walk returned 1 */
+};
+
+/*
+ * guest_walk - translate @gva by the guest's own tables as the CPU would, setting
+ * A and D bits. Own thread, may sleep, takes vm->srcu. 0 with gpa and page_size, or 1
+ * with error_code. The caller has done segmentation and canonical checks.
+ */
+int guest_walk(struct x86_vcpu *vcpu, gva_t gva, u32 access, struct guest_walk_result *r);
+/* The same without A/D updates and rights checks, for KVM_TRANSLATE and debuggers. */
+int guest_walk_debug(struct x86_vcpu *vcpu, gva_t gva, struct guest_walk_result *r);
+
+struct virt_fault {
+	u32	error_code;
+	gva_t	addr;		/* first byte that faulted, for CR2 */
+};
+
+/*
+ * Access by guest virtual address, across pages (virt_access.c). 0; 1: #PF, *@f filled; -EFAULT: the
+ * translation points to no RAM. A write translates all pages before it changes the first byte.
+ * @len at most a page. @access: GW_* without GW_WRITE.
+ */
+int vcpu_read_virt(struct x86_vcpu *vcpu, gva_t gva, void *buf, size_t len, u32 access,
+		   struct virt_fault *f);
+int vcpu_write_virt(struct x86_vcpu *vcpu, gva_t gva, const void *buf, size_t len, u32 access,
+		    struct virt_fault *f);
+/*
+ * Instruction bytes at @gva: reads what it can up to @len, stops at the end of the first page
+ * if the second does not translate. Number of bytes; 0: *@f filled (error_code) ; -EFAULT as above.
+ */
+int vcpu_fetch_virt(struct x86_vcpu *vcpu, gva_t gva, void *buf, size_t len, u32 access,
+		    struct virt_fault *f);
+
+#endif
