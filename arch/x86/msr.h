@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Model-specific registers: a table of rows (msr_table.c) behind two
+ * functions, the userspace filter in front of them, and the exits to userspace.
+ */
+#ifndef KEEL_X86_MSR_H
+#define KEEL_X86_MSR_H
+
+#include <linux/types.h>
+#include <keel/verdict.h>
+#include <uapi/keel/kvm.h>
+
+struct x86_vm;
+struct x86_vcpu;
+
+#define MCE_BANKS		32	/* KVM_CAP_MCE */
+#define MTRR_VARIABLE		8
+#define MTRR_FIXED		11
+
+/* What a vCPU stores for MSRs that no other part owns. All [v]. */
+struct vcpu_msrs {
+	u64	pat;
+	u64	misc_enable;
+	u64	misc_features;		/* 0x140: CPUID faulting */
+	u64	platform_info;
+	u64	arch_capabilities;
+	u64	ucode_rev;
+	u64	feature_control;
+	u64	hwcr;
+	u64	smi_count;
+	u64	tsc_aux;		/* the guest's value; the vendor loads it */
+	u64	spec_ctrl;		/* same */
+	u64	de_cfg;
+	u64	debugctl;
+	u64	poll_control;		/* KVM_FEATURE_POLL_CONTROL */
+	u64	perf_capabilities;
+	u64	mtrr_def_type;
+	u64	mtrr_fixed[MTRR_FIXED];
+	u64	mtrr_var[MTRR_VARIABLE * 2];
+	u64	mcg_cap;		/* from KVM_X86_SETUP_MCE */
+	u64	mcg_status, mcg_ctl, mcg_ext_ctl;
+	u64	*mce;			/* MCE_BANKS * 4: CTL, STATUS, ADDR, MISC of each bank */
+	u64	*mci_ctl2;		/* MCE_BANKS */
+	/* Of a KVM_EXIT_X86_RDMSR/WRMSR that userspace has not answered yet. */
+	u32	exit_index;
+};
+
+/* One published filter; immutable. A change makes a new one, freed after an SRCU grace period. */
+struct msr_filter {
+	bool	default_allow;
+	u8	nr;
+	struct msr_filter_range {
+		u32		base, nmsrs, flags;
+		unsigned long	*bitmap;
+	} range[KVM_MSR_FILTER_MAX_RANGES];
+};
+
+struct vm_msr_filter {
+	struct msr_filter __rcu	*filter;	/* vm->srcu; writers vm->lock. NULL: everything is allowed */
+};
+
+/*
+ * msr_read/msr_write - @host: for userspace, which may do more than the guest. 0; 1: no such MSR or
+ * bad value, the guest gets #GP; MSR_UNKNOWN: nobody knows the index. Never sees the filter.
+ */
+#define MSR_UNKNOWN	2
+int msr_read(struct x86_vcpu *vcpu, u32 index, u64 *val, bool host);
+int msr_write(struct x86_vcpu *vcpu, u32 index, u64 val, bool host);
+
+/*
+ * The guest executed RDMSR/WRMSR (ECX, EDX:EAX): filter, registers, #GP, or an exit to userspace that
+ * completes itself. exit.c's keel_exit_rdmsr() and keel_exit_wrmsr() are these.
+ */
+verdict_t msr_exit_read(struct x86_vcpu *vcpu);
+verdict_t msr_exit_write(struct x86_vcpu *vcpu);
+
+/*
+ * The same for the emulator, which holds the value itself: 0, 1 (#GP). An MSR that would have to
+ * go to userspace is #GP there.
+ */
+int msr_guest_read(struct x86_vcpu *vcpu, u32 index, u64 *val);
+int msr_guest_write(struct x86_vcpu *vcpu, u32 index, u64 val);
+
+/* May the guest do this access itself? Vendors ask it for their bitmaps. Inside vm->srcu. */
+bool msr_allowed(struct x86_vcpu *vcpu, u32 index, u32 access);	/* KVM_MSR_FILTER_READ or _WRITE */
+
+int msr_vcpu_init(struct x86_vcpu *vcpu);		/* -ENOMEM */
+void msr_vcpu_destroy(struct x86_vcpu *vcpu);
+void msr_vcpu_reset(struct x86_vcpu *vcpu, bool init);
+void msr_filter_destroy(struct x86_vm *vm);
+void msr_module_init(void);		/* which MSRs exist on this host */
+
+extern const struct ioctl_table msr_dev_ioctls;		/* index lists, feature MSRs */
+extern const struct ioctl_table msr_vm_ioctls;		/* KVM_X86_SET_MSR_FILTER */
+extern const struct ioctl_table msr_vcpu_ioctls;	/* KVM_GET/SET_MSRS */
+
+/* mtrr.c, mce.c, pmu.c: owners of whole ranges. 0, 1 (#GP). */
+bool mtrr_owns(u32 index);
+int mtrr_get(struct x86_vcpu *vcpu, u32 index, u64 *val);
+int mtrr_set(struct x86_vcpu *vcpu, u32 index, u64 val, bool host);
+bool mtrr_type_valid(u64 type);
+bool pat_valid(u64 pat);
+bool mce_owns(struct x86_vcpu *vcpu, u32 index);
+int mce_get(struct x86_vcpu *vcpu, u32 index, u64 *val, bool host);
+int mce_set(struct x86_vcpu *vcpu, u32 index, u64 val, bool host);
+int mce_setup(struct x86_vcpu *vcpu, u64 mcg_cap);			/* KVM_X86_SETUP_MCE */
+int mce_inject(struct x86_vcpu *vcpu, const struct kvm_x86_mce *mce);	/* KVM_X86_SET_MCE */
+u64 mce_cap_supported(void);
+bool pmu_owns(struct x86_vcpu *vcpu, u32 index);
+int pmu_get(struct x86_vcpu *vcpu, u32 index, u64 *val);
+int pmu_set(struct x86_vcpu *vcpu, u32 index, u64 val, bool host);
+/* RDPMC: 0 or 1 (#GP). */
+int pmu_rdpmc(struct x86_vcpu *vcpu, u32 index, u64 *val);
+
+#endif
