@@ -72,6 +72,13 @@ verdict_t keel_exit_ud(struct x86_vcpu *vcpu);		/* instruction not offered to th
 verdict_t keel_exit_unknown(struct x86_vcpu *vcpu);	/* KVM_EXIT_INTERNAL_ERROR, never a host message */
 verdict_t keel_exit_entry_failed(struct x86_vcpu *vcpu, u64 hw_reason);
 
+/* Shared by the files of arch/x86. */
+verdict_t exit_skip(struct x86_vcpu *vcpu);
+verdict_t exit_halt(struct x86_vcpu *vcpu);		/* HLT was executed, RIP is behind it */
+verdict_t exit_cr8_write(struct x86_vcpu *vcpu, u64 val);
+verdict_t exit_delivery_failed(struct x86_vcpu *vcpu);
+void exit_fill_io(struct x86_vcpu *vcpu, bool in, u16 port, u8 size, u32 count);
+
 /* Move RIP behind the current instruction (next_rip, insn_len or decoded), clear the interrupt shadow, honour TF. <0: could not decode (verdict in *v). */
 bool keel_skip_insn(struct x86_vcpu *vcpu, verdict_t *v);
 

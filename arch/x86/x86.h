@@ -76,7 +76,8 @@ struct x86_vcpu {
 	struct vcpu_mmu		mmu;
 	struct vcpu_apic	apic;
 	u32			mp_state;	/* KVM_MP_STATE_* */
-	u64			pending_sync_regs;
+	bool			started;	/* KVM_RUN has entered the guest: CPUID is frozen */
+	bool			preempted_in_kernel;	/* CPL 0 when scheduled out, for directed yield */
 	/*
 	 * Set by whoever returns VERDICT_USER and has work left: called first at
 	 * the next KVM_RUN, own thread. VERDICT_RESUME: go on; VERDICT_USER: exit again.
@@ -190,7 +191,7 @@ int keel_set_xcr(struct x86_vcpu *vcpu, u32 index, u64 val);
 void cr_state_changed(struct x86_vcpu *vcpu, u64 old_cr0, u64 old_cr4, u64 old_efer);
 bool cr_valid(struct x86_vcpu *vcpu, u64 cr0, u64 cr3, u64 cr4, u64 efer);
 
-/* init.c / run.c */
+/* init.c */
 void vcpu_reset(struct x86_vcpu *vcpu, bool init);	/* architectural reset (SDM 3 9.1) */
 void vcpu_deliver_sipi(struct x86_vcpu *vcpu, u8 vector);
 

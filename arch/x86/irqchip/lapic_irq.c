@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Local APIC: requests, service and priorities (SDM 3 11.8, APM 2 16.6). */
+#include "lapic.h"
+
+#define NR_VEC_WORDS	8
+
+/*
+ * irr_words is a summary of IRR that may say too much, never too little: who
+ * sets an IRR bit sets the summary bit after it, who clears a summary bit
+ * looks at the word once more. A word is found by one bit scan.
+ */
+int lapic_highest_irr(struct lapic *a)
+{
+	unsigned int tries;
+
+	/* Each turn but the last clears a bit that only a new interrupt sets again. */
+	for (tries = 0; tries < 2 * NR_VEC_WORDS; tries++) {
+		unsigned long words = READ_ONCE(a->irr_words);
+		unsigned int n;
+		u32 bits;
+
+		if (!words)
+			return -1;
+		n = __fls(words);
+		bits = lapic_get(a, LAPIC_IRR + n * 0x10);
+		if (likely(bits))
+			return n * 32 + __fls(bits);
+		clear_bit(n, &a->irr_words);
+		smp_mb__after_atomic();
+		if (lapic_get(a, LAPIC_IRR + n * 0x10))
+			set_bit(n, &a->irr_words);
+	}
+	return -1;
+}
+
+static int highest_isr(const struct lapic *a)
+{
+	unsigned int n;
+
+	if (!a->isr_words)
+		return -1;
+	n = __fls(a->isr_words);
+	return n * 32 + __fls(lapic_get(a, LAPIC_ISR + n * 0x10));
+}
+
+/* SDM 3 11.8.3.1: the higher class of TPR and the vector in service. */
+void lapic_update_ppr(struct lapic *a)
+{
+	int isr = highest_isr(a);
+	u8 tpr = lapic_get(a, LAPIC_TPR);
+	u8 ppr = isr >= 0 && (isr & 0xf0) > (tpr & 0xf0) ? isr & 0xf0 : tpr;
+
+	lapic_put(a, LAPIC_PPR, ppr);
+	a->gate = a->mode == LAPIC_OFF ? 0xff : ppr & 0xf0;
+	/* What the old priority held back may be due now. */
+	if (unlikely(READ_ONCE(a->irr_words)) && lapic_pending(a) >= 0)
+		lapic_out_recheck(a);
+}
+
+void lapic_set_tpr(struct lapic *a, u8 tpr)
+{
+	if (lapic_get(a, LAPIC_TPR) == tpr)
+		return;
+	lapic_put(a, LAPIC_TPR, tpr);
+	lapic_update_ppr(a);
+}
+
+/* The summaries and the gate again, from whatever the registers hold now. */
+void lapic_recount(struct lapic *a)
+{
+	unsigned long isr = 0;
+	unsigned int n;
+
+	for (n = 0; n < NR_VEC_WORDS; n++) {
+		if (lapic_get(a, LAPIC_IRR + n * 0x10))
+			set_bit(n, &a->irr_words);
+		if (lapic_get(a, LAPIC_ISR + n * 0x10))
+			isr |= BIT(n);
+	}
+	a->isr_words = isr;
+	lapic_update_ppr(a);
+}
+
+void lapic_update_extint(struct lapic *a)
+{
+	u32 lvt0 = lapic_get(a, LAPIC_LVT0);
+
+	/* An APIC that is off leaves the CPU with its INTR pin: the PIC's (SDM 3 11.4.3). */
+	WRITE_ONCE(a->extint_ok, a->mode == LAPIC_OFF ||
+		   (!(lvt0 & LVT_MASKED) && LVT_MODE(lvt0) == APIC_DM_EXTINT));
+}
+
+static void set_tmr(struct lapic *a, u8 vector, bool level)
+{
+	unsigned long *word = lapic_word(a, LAPIC_TMR, vector);
+
+	if (test_bit(vector & 31, word) == level)
+		return;
+	if (level)
+		set_bit(vector & 31, word);
+	else
+		clear_bit(vector & 31, word);
+}
+
+int lapic_accept_fixed(struct lapic *a, u8 vector, bool level)
+{
+	unsigned int n = vector >> 5;
+	bool was;
+
+	if (unlikely(!READ_ONCE(a->sw_enabled)))
+		return 0;
+	if (unlikely(vector < 16)) {
+		lapic_error(a, ESR_RECV_VECTOR);
+		return 0;
+	}
+	set_tmr(a, vector, level);
+	was = test_and_set_bit(vector & 31, lapic_word(a, LAPIC_IRR, vector));
+	if (!test_bit(n, &a->irr_words))
+		set_bit(n, &a->irr_words);
+	if (was)
+		return 0;	/* who set it kicks */
+	lapic_out_irq(a);
+	return 1;
+}
+
+static int accept_init(struct lapic *a, const struct apic_msg *m)
+{
+	/* A level de-assert only synchronises arbitration ids, which nobody has any more. */
+	if (m->level && !m->assert)
+		return 0;
+	lapic_out_init(a);
+	return 1;
+}
+
+int lapic_accept(struct lapic *a, const struct apic_msg *m)
+{
+	switch (m->mode) {
+	case APIC_DM_FIXED:
+	case APIC_DM_LOWEST:
+		return lapic_accept_fixed(a, m->vector, m->level);
+	case APIC_DM_SMI:
+		lapic_out_smi(a);
+		return 1;
+	case APIC_DM_NMI:
+		lapic_out_nmi(a);
+		return 1;
+	case APIC_DM_INIT:
+		return accept_init(a, m);
+	case APIC_DM_SIPI:
+		lapic_out_sipi(a, m->vector);
+		return 1;
+	case APIC_DM_EXTINT:
+		WRITE_ONCE(a->extint_msg, true);
+		lapic_out_irq(a);
+		return 1;
+	default:
+		return -1;
+	}
+}
+
+int lapic_local_deliver(struct lapic *a, u32 lvt_reg)
+{
+	u32 lvt = lapic_get(a, lvt_reg);
+	struct apic_msg m = {
+		.vector	= lvt & LVT_VECTOR,
+		.mode	= LVT_MODE(lvt),
+		.assert	= true,
+	};
+
+	if (READ_ONCE(a->mode) == LAPIC_OFF || (lvt & LVT_MASKED))
+		return -1;
+	/* SDM 3 11.5.1: only these are valid in an LVT. Timer and error LVT have no mode field. */
+	if (m.mode == APIC_DM_LOWEST || m.mode == APIC_DM_SIPI || m.mode == APIC_DM_RESERVED)
+		return -1;
+	return lapic_accept(a, &m);
+}
+
+/*
+ * An error for ESR; the first since ESR was written last raises the error
+ * interrupt (SDM 3 11.5.3). An illegal vector in the error LVT itself must not
+ * come back here for ever: the bit that was set already ends it.
+ */
+void lapic_error(struct lapic *a, u32 esr_bit)
+{
+	if (!test_and_set_bit(__ffs(esr_bit), &a->esr_pending))
+		lapic_local_deliver(a, LAPIC_LVT_ERROR);
+}
+
+int lapic_ack(struct lapic *a)
+{
+	int vec = lapic_pending(a);
+
+	if (vec < 0)
+		return -1;
+	clear_bit(vec & 31, lapic_word(a, LAPIC_IRR, vec));
+	__set_bit(vec & 31, lapic_word(a, LAPIC_ISR, vec));
+	a->isr_words |= BIT(vec >> 5);
+	/* It was above the gate, so its class is the priority now. */
+	lapic_put(a, LAPIC_PPR, vec & 0xf0);
+	a->gate = vec & 0xf0;
+	return vec;
+}
+
+void lapic_eoi(struct lapic *a)
+{
+	int vec = highest_isr(a);
+	bool level;
+
+	if (vec < 0)
+		return;
+	__clear_bit(vec & 31, lapic_word(a, LAPIC_ISR, vec));
+	if (!lapic_get(a, LAPIC_ISR + (vec >> 5) * 0x10))
+		a->isr_words &= ~BIT(vec >> 5);
+	lapic_update_ppr(a);
+
+	level = lapic_vec_test(a, LAPIC_TMR, vec);
+	if (likely(!level && !test_bit(vec, a->domain->edge_eoi)))
+		return;
+	if (level && a->eoi_suppress_works && (lapic_get(a, LAPIC_SVR) & SVR_EOI_SUPPRESS))
+		return;
+	lapic_out_eoi(a, vec, level);
+}
+
+bool lapic_vector_in_use(struct lapic *a, u8 vector)
+{
+	return lapic_vec_test(a, LAPIC_IRR, vector) || lapic_vec_test(a, LAPIC_ISR, vector);
+}

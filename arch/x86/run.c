@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KVM_RUN: requests, events, guest entry, exit, until a verdict says that userspace
+ * is wanted. See Documentation/architecture.rst for the way of an exit.
+ */
+#include <linux/sched/signal.h>
+#include <linux/uaccess.h>
+#include <asm/fpu/api.h>
+#include "virt/compat/compat.h"
+#include "virt/compat/compat_x86.h"
+#include "virt/compat/guest_context.h"
+#include "arch/x86/x86.h"
+#include "arch/x86/trace.h"
+
+/* A pending #DF on top of #DF: the machine shuts down (SDM 3 6.15, "triple fault"). */
+static verdict_t triple_fault(struct x86_vcpu *vcpu)
+{
+	vcpu->ev.triple_fault = false;
+	return keel_exit_shutdown(vcpu);
+}
+
+static verdict_t handle_requests(struct x86_vcpu *vcpu)
+{
+	struct vcpu *v = &vcpu->v;
+
+	if (vcpu_take_request(v, REQ_VM_DEAD))
+		return -EIO;
+	/* The stage-2 root before the flush: a new root needs one anyway. */
+	if (vcpu_take_request(v, REQ_MMU_ROOT)) {
+		int ret = mmu_load_root(vcpu);
+
+		if (ret) {
+			vcpu_request(v, REQ_MMU_ROOT);
+			return ret;
+		}
+	}
+	if (vcpu_take_request(v, REQ_TLB_FLUSH)) {
+		v->stats.tlb_flush++;
+		vendor_call(flush_tlb)(vcpu);
+	}
+	if (vcpu_take_request(v, REQ_MASTERCLOCK_UPDATE))
+		pvclock_update_masterclock(vcpu_vm(vcpu));
+	if (vcpu_take_request(v, REQ_CLOCK_UPDATE))
+		pvclock_update(vcpu);
+	if (vcpu_take_request(v, REQ_TRIPLE_FAULT))
+		vcpu->ev.triple_fault = vcpu->ev.check = true;
+	if (vcpu_take_request(v, REQ_NMI))
+		event_collect_nmis(vcpu);
+	if (vcpu_take_request(v, REQ_INTERCEPTS))
+		vendor_call(update_intercepts)(vcpu);
+	if (vcpu_take_request(v, REQ_MSR_FILTER))
+		vendor_call(update_intercepts)(vcpu);
+	if (vcpu_take_request(v, REQ_EVENT))
+		vcpu->ev.check = true;
+	vcpu_take_request(v, REQ_UNBLOCK);
+	return irqchip_handle_requests(vcpu);
+}
+
+/* Outside noinstr nothing may come between the context switch and the entry. */
+static noinstr void enter_guest_noinstr(struct x86_vcpu *vcpu)
+{
+	keel_guest_enter_irqoff();
+	vendor_call(enter)(vcpu);
+	keel_guest_exit_irqoff();
+}
+
+static void run_once(struct x86_vcpu *vcpu)
+{
+	u32 dirty = vcpu->dirty;
+
+	if (dirty) {
+		vcpu->dirty = 0;
+		vendor_call(flush)(vcpu, dirty);
+	}
+	vendor_call(prepare)(vcpu);
+	enter_guest_noinstr(vcpu);
+	vcpu->known = 0;
+	vcpu->exit.next_rip = 0;
+	vcpu->exit.insn_len = 0;
+	vcpu->exit.event_cut_short = false;
+	vendor_call(exited)(vcpu);
+}
+
+/* Interrupts off. True when the handler with interrupts on has nothing left to do. */
+static bool run_guest(struct x86_vcpu *vcpu)
+{
+	bool finished;
+
+	for (;;) {
+		trace_kvm_entry(vcpu->v.id, vcpu->regs.rip, false);
+		run_once(vcpu);
+		vcpu->v.stats.exits++;
+		trace_exit(vcpu);
+		finished = vendor_call(fast_exit)(vcpu);
+		if (!finished || vcpu->ev.check || vcpu_has_requests(&vcpu->v) ||
+		    keel_xfer_work_pending())
+			return finished;
+	}
+}
+
+/* The mode store is ordered before the last look at requests; see vcpu.h. */
+static bool may_enter(struct x86_vcpu *vcpu)
+{
+	smp_store_mb(vcpu->v.mode, VCPU_IN_GUEST);
+	keel_xfer_prepare();
+	return !vcpu_has_requests(&vcpu->v) && !keel_xfer_work_pending();
+}
+
+static verdict_t enter_guest(struct x86_vcpu *vcpu)
+{
+	bool finished;
+
+	if (unlikely(vcpu_has_requests(&vcpu->v))) {
+		verdict_t v = handle_requests(vcpu);
+
+		if (v != VERDICT_RESUME)
+			return v;
+	}
+	if (vcpu->ev.check) {
+		if (unlikely(vcpu->ev.triple_fault))
+			return triple_fault(vcpu);
+		event_inject(vcpu);
+	}
+	irqchip_before_entry(vcpu);
+
+	preempt_disable();
+	local_irq_disable();
+	if (unlikely(!may_enter(vcpu))) {
+		WRITE_ONCE(vcpu->v.mode, VCPU_OUTSIDE);
+		local_irq_enable();
+		preempt_enable();
+		/* What was given to the vendor is decided anew with what came in. */
+		vcpu->ev.check = true;
+		return VERDICT_RESUME;
+	}
+
+	fpu_before_entry(vcpu);
+	xstate_load_guest(vcpu);
+	debug_load_guest(vcpu);
+	keel_guest_timing_enter_irqoff();
+
+	finished = run_guest(vcpu);
+
+	WRITE_ONCE(vcpu->v.mode, VCPU_OUTSIDE);
+	debug_put_guest(vcpu);
+	xstate_load_host(vcpu);
+	keel_note_guest_ran();
+	vendor_call(host_events)(vcpu);
+	/* The interrupt that ended the guest is taken here, still on the guest's time. */
+	local_irq_enable();
+	local_irq_disable();
+	keel_guest_timing_exit_irqoff();
+	local_irq_enable();
+	preempt_enable();
+
+	irqchip_after_exit(vcpu);
+	return finished ? VERDICT_RESUME : vendor_call(handle_exit)(vcpu);
+}
+
+/* Not runnable: halted, or an AP that waits for INIT and SIPI. */
+static verdict_t wait_to_run(struct x86_vcpu *vcpu)
+{
+	vcpu_halt(&vcpu->v);
+	if (vcpu_test_request(&vcpu->v, REQ_VM_DEAD))
+		return -EIO;
+	if (irqchip_accept_init_sipi(vcpu) < 0)
+		return -EINTR;
+	/* Requests that wake (clock, TLB) are handled when the vCPU runs again. */
+	if (vcpu->mp_state == KVM_MP_STATE_HALTED && event_pending(vcpu)) {
+		vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
+		vcpu->ev.check = true;
+	}
+	if (vcpu->mp_state == KVM_MP_STATE_HALTED && vcpu_take_request(&vcpu->v, REQ_NMI))
+		event_collect_nmis(vcpu);
+	return VERDICT_RESUME;
+}
+
+static bool wants_to_run(struct x86_vcpu *vcpu)
+{
+	return likely(vcpu->mp_state == KVM_MP_STATE_RUNNABLE) &&
+	       !vcpu_test_request(&vcpu->v, REQ_APIC_INIT_SIPI);
+}
+
+/* Userspace asked to be told when it may call KVM_INTERRUPT. */
+static bool user_window_open(struct x86_vcpu *vcpu)
+{
+	return unlikely(READ_ONCE(vcpu->v.run->request_interrupt_window)) &&
+	       event_user_wants_window(vcpu) && irqchip_ready_for_user_irq(vcpu);
+}
+
+static long signal_exit(struct x86_vcpu *vcpu)
+{
+	vcpu->v.run->exit_reason = KVM_EXIT_INTR;
+	vcpu->v.stats.signal_exits++;
+	return -EINTR;
+}
+
+static long run_loop(struct x86_vcpu *vcpu)
+{
+	verdict_t v;
+
+	for (;;) {
+		v = wants_to_run(vcpu) ? enter_guest(vcpu) : wait_to_run(vcpu);
+		if (v != VERDICT_RESUME)
+			return v;
+		if (user_window_open(vcpu)) {
+			vcpu->v.run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
+			vcpu->v.stats.request_irq_exits++;
+			return VERDICT_USER;
+		}
+		if (keel_xfer_work_pending() && keel_xfer_handle_work())
+			return signal_exit(vcpu);
+	}
+}
+
+/* What userspace reads after every return, -EINTR included (ABI of struct kvm_run). */
+static void fill_run(struct x86_vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->v.run;
+
+	run->if_flag = !!(st_read(vcpu, ST_RFLAGS)->rflags & X86_EFLAGS_IF);
+	run->cr8 = keel_get_cr8(vcpu);
+	run->apic_base = irqchip_apic_base(vcpu);
+	run->ready_for_interrupt_injection = irqchip_ready_for_user_irq(vcpu);
+	run->flags = vcpu->ev.smm.in_smm ? KVM_RUN_X86_SMM : 0;
+}
+
+/* An AP before INIT and SIPI: sleep, and let userspace look at it once afterwards. */
+static long run_uninitialized(struct x86_vcpu *vcpu)
+{
+	vcpu_halt(&vcpu->v);
+	if (irqchip_accept_init_sipi(vcpu) < 0)
+		return -EINTR;
+	if (signal_pending(current))
+		return signal_exit(vcpu);
+	return -EAGAIN;
+}
+
+static long run_prepared(struct x86_vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->v.run;
+	verdict_t v;
+
+	if (unlikely(vcpu->mp_state == KVM_MP_STATE_UNINITIALIZED)) {
+		if (READ_ONCE(run->immediate_exit))
+			return -EINTR;
+		return run_uninitialized(vcpu);
+	}
+	if (unlikely(run->kvm_valid_regs || run->kvm_dirty_regs)) {
+		long ret = sync_regs_load(vcpu);
+
+		if (ret)
+			return ret;
+	}
+	if (!irqchip_lapic_in_kernel(vcpu_vm(vcpu)) && keel_set_cr8(vcpu, run->cr8))
+		return -EINVAL;
+
+	/* Pending I/O is completed before immediate_exit and signals are looked at. */
+	if (vcpu->complete) {
+		verdict_t (*complete)(struct x86_vcpu *) = vcpu->complete;
+
+		vcpu->complete = NULL;
+		v = complete(vcpu);
+		if (v != VERDICT_RESUME)
+			return v;
+	}
+	if (READ_ONCE(run->immediate_exit))
+		return signal_exit(vcpu);
+	run->exit_reason = KVM_EXIT_UNKNOWN;
+	vcpu->started = true;
+	return run_loop(vcpu);
+}
+
+long arch_vcpu_run(struct vcpu *v)
+{
+	struct x86_vcpu *vcpu = to_x86(v);
+	sigset_t saved;
+	long ret;
+
+	if (v->sigset_active)
+		sigprocmask(SIG_SETMASK, &v->sigset, &saved);
+
+	fpu_load_guest(vcpu);
+	ret = run_prepared(vcpu);
+	fpu_put_guest(vcpu);
+	fill_run(vcpu);
+	if (unlikely(v->run->kvm_valid_regs))
+		sync_regs_store(vcpu);
+
+	if (v->sigset_active)
+		sigprocmask(SIG_SETMASK, &saved, NULL);
+	return ret == VERDICT_USER ? 0 : ret;
+}
+
+bool arch_vcpu_runnable(struct vcpu *v)
+{
+	struct x86_vcpu *vcpu = to_x86(v);
+
+	if (vcpu_test_request(v, REQ_VM_DEAD) || vcpu_test_request(v, REQ_UNBLOCK) ||
+	    vcpu_test_request(v, REQ_APIC_INIT_SIPI))
+		return true;
+	switch (READ_ONCE(vcpu->mp_state)) {
+	case KVM_MP_STATE_RUNNABLE:
+		return true;
+	case KVM_MP_STATE_HALTED:
+		return event_pending(vcpu);
+	default:
+		return false;
+	}
+}
+
+bool arch_vcpu_in_kernel(struct vcpu *v)
+{
+	return READ_ONCE(to_x86(v)->preempted_in_kernel);
+}
+
+bool arch_vcpu_may_poll(struct vcpu *v)
+{
+	return READ_ONCE(to_x86(v)->mp_state) == KVM_MP_STATE_HALTED;
+}
+
+unsigned int arch_vcpu_as(const struct vcpu *v)
+{
+	return container_of(v, struct x86_vcpu, v)->ev.smm.in_smm ? 1 : 0;
+}
