@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Boot a test host (L1) in QEMU's TCG, run one job in it, judge how it went."""
+
+import hashlib
+import json
+import os
+import re
+import select
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+SRC = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
+CACHE = os.environ.get('KEEL_CACHE') or os.path.expanduser('~/.cache/keel')
+BUILD = os.environ.get('KEEL_OUT') or os.path.join(SRC, 'build')
+
+L1_MODULES = 'virtio_pci virtio_console 9pnet_virtio 9p overlay virtio_net tun'
+
+# Exit codes of our own; everything else is the job's.
+RC_SETUP = 96     # L1 never came to run the job, or KVM did not load
+RC_TIMEOUT = 97   # the job did not end in time
+RC_DIED = 98      # L1 panicked, or the emulator ended without a result
+RC_LOG = 99       # the job succeeded, but the kernel log holds a complaint
+
+PANIC = re.compile(r'Kernel panic - not syncing|---\[ end Kernel panic')
+BAD_LOG = re.compile(
+    r'\bBUG:|\bWARNING:|\bOops\b|general protection fault|Kernel panic|'
+    r'\bUBSAN:|\bKASAN:|INFO: rcu|INFO: task .* blocked|soft lockup|hard LOCKUP|'
+    r'possible (circular|recursive) locking|suspicious RCU usage|'
+    r'unable to handle|invalid opcode:|stack segment:|divide error:|'
+    r'scheduling while atomic|sleeping function called|unchecked MSR access|'
+    r'kmemleak:|refcount_t:|list_(add|del) corruption|Bad page|bad page|'
+    r'nobody cared|lockdep|DEBUG_LOCKS|ODEBUG')
+
+
+def kernel_dir(series):
+    """Folder of a kernel in the cache; fetches it when it is not there."""
+    if os.path.isdir(os.path.join(series, 'boot')):
+        return os.path.realpath(series)
+    r = subprocess.run([os.path.join(SRC, 'scripts/fetch-kernel'), '--cached', series],
+                       stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
+    if r.returncode:
+        raise SystemExit(f'l1: no kernel {series}')
+    return os.path.realpath(r.stdout.strip())
+
+
+def initramfs(kdir, init, modules, files=()):
+    """A cached initramfs for this kernel; the key is all that goes into it."""
+    key = hashlib.sha256()
+    for path in [init, os.path.join(HERE, 'mkinitramfs'), shutil.which('busybox'),
+                 *[f.split(':')[0] for f in files]]:
+        with open(path, 'rb') as f:
+            key.update(f.read())
+    key.update(repr((kdir, modules, sorted(files))).encode())
+    name = f'{os.path.basename(init)}-{os.path.basename(kdir)}-{key.hexdigest()[:16]}.gz'
+    out = os.path.join(CACHE, 'initramfs', name)
+    if not os.path.exists(out):
+        tmp = f'{out}.{os.getpid()}'
+        subprocess.run([os.path.join(HERE, 'mkinitramfs'), kdir, tmp, init, modules, *files],
+                       check=True)
+        os.rename(tmp, out)
+    return out
+
+
+def log_complaints(text, allow=None):
+    """Lines of a kernel log that no test may leave behind."""
+    return [line for line in text.splitlines()
+            if BAD_LOG.search(line) and not (allow and re.search(allow, line))]
+
+
+class L1:
+    """One test host.  run() boots it, runs the job and returns the exit code."""
+
+    def __init__(self, kernel='6.1', kvm='stock', smp=1, cpu='max', memory=2048,
+                 append='', timeout=1800, icount=False, kvm_opts='', vendor_opts='',
+                 name='l1', build=None, qemu='qemu-system-x86_64', qemu_args=(),
+                 env=None, allow_log=None, reboot=False, interactive=False,
+                 thread=None, out=None):
+        self.kdir = kernel_dir(kernel)
+        self.release = os.path.basename(self.kdir)
+        self.kvm, self.smp, self.cpu, self.memory = kvm, smp, cpu, memory
+        self.append, self.timeout, self.icount = append, timeout, icount
+        self.kvm_opts, self.vendor_opts = kvm_opts, vendor_opts
+        self.build = build or os.path.join(BUILD, self.release)
+        self.qemu, self.qemu_args = qemu, list(qemu_args)
+        self.env = dict(env or {})
+        self.allow_log, self.reboot, self.interactive = allow_log, reboot, interactive
+        self.thread = thread or ('single' if smp == 1 else 'multi')
+        self.out = out or sys.stdout.buffer
+        runs = os.path.join(BUILD, 'l1')
+        os.makedirs(runs, exist_ok=True)
+        self.dir = tempfile.mkdtemp(prefix=f'{name}-', dir=runs)
+        self.share = os.path.join(self.dir, 'share')
+        os.mkdir(self.share)
+        self.verdict = ''
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def read(self, name):
+        try:
+            with open(self.path(name), errors='replace') as f:
+                return f.read()
+        except OSError:
+            return ''
+
+    def write_job(self, command):
+        env = {'KEEL_SRC': SRC, 'KEEL_KERNEL': self.kdir, 'KEEL_BUILD': self.build,
+               'KEEL_CACHE': CACHE, 'KVM': self.kvm, 'KVM_OPTS': self.kvm_opts,
+               'VENDOR_OPTS': self.vendor_opts, 'L1_SMP': str(self.smp),
+               'RESULTS': '/run/keel', **self.env}
+        lines = [f'export {k}={shlex.quote(v)}' for k, v in env.items()]
+        lines += [f'cd {shlex.quote(SRC)}', '. tools/testing/host/l1-job', f'( {command}\n)',
+                  'rc=$?', 'kvm_unload || [ $rc -ne 0 ] || rc=95', 'exit $rc']
+        with open(os.path.join(self.share, 'job'), 'w') as f:
+            f.write('\n'.join(lines) + '\n')
+        if self.interactive:
+            open(os.path.join(self.share, 'interactive'), 'w').close()
+
+    def command_line(self):
+        accel = 'tcg,thread=single' if self.icount else f'tcg,thread={self.thread}'
+        initrd = initramfs(self.kdir, os.path.join(HERE, 'l1-init'), L1_MODULES)
+        append = ('console=ttyS0 loglevel=5 panic=-1 oops=panic tsc=reliable '
+                  'sysrq_always_enabled no_timer_check ' + self.append)
+        cmd = [self.qemu, '-M', 'q35', '-accel', f'{accel},tb-size=512', '-cpu', self.cpu,
+               '-smp', str(self.smp), '-m', str(self.memory), '-nodefaults', '-display', 'none',
+               '-no-user-config', '-kernel', f'{self.kdir}/boot/vmlinuz-{self.release}',
+               '-initrd', initrd, '-append', append,
+               '-chardev', 'socket,id=ser,path=serial.sock,server=on,wait=off,logfile=serial.log',
+               '-serial', 'chardev:ser', '-qmp', 'unix:qmp.sock,server=on,wait=off',
+               '-virtfs', 'local,path=/,mount_tag=hostroot,security_model=none,readonly=on,'
+               'multidevs=remap',
+               '-virtfs', 'local,path=share,mount_tag=results,security_model=none',
+               '-chardev', f'stdio,id=out,signal={"off" if self.interactive else "on"}',
+               '-device', 'virtio-serial']
+        if self.interactive:
+            cmd += ['-device', 'virtconsole,chardev=out']
+        else:
+            cmd += ['-device', 'virtserialport,chardev=out,name=keel.out']
+        if not self.reboot:
+            cmd += ['-no-reboot']
+        if self.icount:
+            cmd += ['-icount', 'shift=0,sleep=off', '-seed', '1', '-rtc', 'base=2026-01-01,clock=vm']
+        return cmd + self.qemu_args
+
+    def qmp(self, *hmp):
+        """Run human monitor commands, return their output."""
+        fd = os.open(self.dir, os.O_PATH)
+        try:
+            s = socket.socket(socket.AF_UNIX)
+            s.settimeout(20)
+            s.connect(f'/proc/self/fd/{fd}/qmp.sock')   # sun_path is short
+            f = s.makefile('rw')
+            f.readline()
+            text = ''
+            for cmd in [{'execute': 'qmp_capabilities'}] + [
+                    {'execute': 'human-monitor-command', 'arguments': {'command-line': c}}
+                    for c in hmp]:
+                f.write(json.dumps(cmd) + '\n')
+                f.flush()
+                while True:
+                    reply = json.loads(f.readline())
+                    if 'return' in reply or 'error' in reply:
+                        break
+                if 'arguments' in cmd:
+                    text += f'(qemu) {cmd["arguments"]["command-line"]}\n{reply.get("return", reply)}\n'
+            s.close()
+            return text
+        except (OSError, ValueError) as e:
+            return f'no answer from the monitor: {e}\n'
+        finally:
+            os.close(fd)
+
+    def sysrq(self, keys):
+        """Press SysRq keys on L1's serial line."""
+        fd = os.open(self.dir, os.O_PATH)
+        try:
+            s = socket.socket(socket.AF_UNIX)
+            s.connect(f'/proc/self/fd/{fd}/serial.sock')
+            for key in keys:
+                self.qmp('chardev-send-break ser')
+                time.sleep(1)
+                s.send(key.encode())
+                time.sleep(5)
+            s.close()
+        except OSError:
+            pass
+        finally:
+            os.close(fd)
+
+    def post_mortem(self):
+        """What a hang leaves behind: registers, then L1's own view of itself."""
+        with open(self.path('registers'), 'w') as f:
+            f.write(self.qmp('info status', 'info cpus', 'info registers -a', 'info lapic'))
+        self.sysrq('9lwm')
+
+    def run(self, command, on_output=None):
+        """Boot, run a shell command, return its exit code or one of RC_*."""
+        self.write_job(command)
+        start = time.monotonic()
+        with open(self.path('qemu.log'), 'wb') as err:
+            self.proc = subprocess.Popen(
+                self.command_line(), cwd=self.dir, stderr=err,
+                # An input at its end would count as a closed port.
+                stdin=None if self.interactive else subprocess.PIPE,
+                stdout=None if self.interactive else subprocess.PIPE)
+        timed_out = False
+        try:
+            if self.interactive:
+                self.proc.wait()
+            else:
+                timed_out = not self.follow(start, on_output)
+        finally:
+            if self.proc.poll() is None:
+                self.proc.send_signal(signal.SIGKILL)
+            self.proc.wait()
+        self.seconds = time.monotonic() - start
+        return self.judge(timed_out)
+
+    def follow(self, start, on_output):
+        """Copy the job's output until the emulator ends; False on a timeout."""
+        fd = self.proc.stdout.fileno()
+        output = open(self.path('output'), 'wb')
+        deadline = start + self.timeout
+        panicked = None
+        while True:
+            now = time.monotonic()
+            if now > deadline:
+                self.post_mortem()
+                return False
+            if panicked is None and PANIC.search(self.read('serial.log')):
+                panicked = now
+            if panicked and now - panicked > 20:
+                return True
+            if not select.select([fd], [], [], 2)[0]:
+                continue
+            data = os.read(fd, 65536)
+            if not data:
+                break
+            output.write(data)
+            output.flush()
+            self.out.write(data)
+            self.out.flush()
+            if on_output:
+                on_output(data)
+        try:
+            self.proc.wait(60)
+        except subprocess.TimeoutExpired:
+            pass
+        return True
+
+    def judge(self, timed_out):
+        rc = self.read('share/rc').strip()
+        serial = self.read('serial.log')
+        self.complaints = log_complaints(serial + self.read('share/dmesg'), self.allow_log)
+        self.complaints = list(dict.fromkeys(self.complaints))
+        if timed_out:
+            self.verdict = f'timeout after {self.timeout} s'
+            return RC_TIMEOUT
+        if not rc:
+            self.verdict = 'L1 died' if 'job starts' in serial or self.complaints else \
+                'L1 did not start the job'
+            return RC_DIED if 'L1 died' == self.verdict else RC_SETUP
+        if int(rc):
+            self.verdict = f'job ended with {rc}'
+            return int(rc)
+        if self.complaints:
+            self.verdict = 'complaints in the kernel log'
+            return RC_LOG
+        return 0
+
+    def report(self, stream=sys.stderr):
+        """Say what went wrong and where the logs are."""
+        print(f'l1: {self.verdict or "ok"} ({self.seconds:.0f} s); logs in {self.dir}', file=stream)
+        for line in self.complaints[:20]:
+            print(f'l1: log: {line}', file=stream)
+        if self.verdict and not self.verdict.startswith('job'):
+            for line in self.read('serial.log').splitlines()[-30:]:
+                print(f'l1: serial: {line}', file=stream)
+            for line in self.read('qemu.log').splitlines()[-5:]:
+                print(f'l1: qemu: {line}', file=stream)
+
+    def discard(self):
+        shutil.rmtree(self.dir, ignore_errors=True)
