@@ -15,6 +15,7 @@
 
 struct x86_vcpu;
 struct x86_vm;
+struct ioctl_table;
 
 #define CPUID_MAX_ENTRIES	256	/* of KVM_SET_CPUID2 */
 
@@ -22,7 +23,6 @@ struct x86_vm;
 enum {
 	CPUID_W_7_1_EDX = NCAPINTS,
 	CPUID_W_7_2_EDX,
-	CPUID_W_80000022_EAX,
 	CPUID_W_80000021_ECX,
 	NR_KEEL_CPUID_WORDS,
 };
@@ -97,15 +97,25 @@ static inline void cpuid_runtime_changed(struct vcpu_cpuid *c)
 }
 
 /* True if CPUID faulting (MISC_FEATURES_ENABLES bit 0) makes CPUID #GP at this CPL. */
-bool cpuid_faulting(struct x86_vcpu *vcpu);
+bool cpuid_fault(struct x86_vcpu *vcpu);
 
-/* ioctls. Arrays are the caller's kernel copies. 0, -EINVAL, -E2BIG, -ENOMEM. */
-int cpuid_set(struct x86_vcpu *vcpu, const struct kvm_cpuid_entry2 *e, unsigned int nent);
-/* Fill up to @room entries of the table offered to userspace; count, or -E2BIG. */
-int cpuid_supported(struct kvm_cpuid_entry2 *e, unsigned int room);
-int cpuid_emulated(struct kvm_cpuid_entry2 *e, unsigned int room);
+/*
+ * KVM_SET_CPUID2. @e: kvcalloc()ed copy of @nent entries, owned by the callee on success. 0 or
+ * -EINVAL: a value that cannot be, or another table than before after the vCPU ran.
+ */
+int cpuid_set(struct x86_vcpu *vcpu, struct kvm_cpuid_entry2 *e, unsigned int nent);
 /* Take the runtime bits up to date, before the table is read out. */
 void cpuid_runtime_update(struct x86_vcpu *vcpu);
+/* Derived values depend on the VM's configuration too: compute them again. */
+void cpuid_derive(struct x86_vcpu *vcpu);
+
+/* The table offered to userspace, up to @room entries; count, or -E2BIG. */
+int cpuid_supported(struct kvm_cpuid_entry2 *e, unsigned int room);
+/* What Keel emulates though the CPU does not have it. */
+int cpuid_emulated(struct kvm_cpuid_entry2 *e, unsigned int room);
+
+extern const struct ioctl_table cpuid_dev_ioctls;
+extern const struct ioctl_table cpuid_vcpu_ioctls;
 
 /* cpuid_table.c: which bits of which register may be offered. */
 struct cpuid_allow {

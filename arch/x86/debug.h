@@ -12,6 +12,7 @@
 #include <uapi/keel/kvm.h>
 
 struct x86_vcpu;
+struct ioctl_table;
 
 struct vcpu_debug {
 	u64	db[4];		/* as the guest wrote them */
@@ -47,13 +48,20 @@ static inline bool debug_wants_bp(const struct vcpu_debug *d)
 }
 
 /*
- * MOV to and from DRn as the guest does it: 0; 1: an exception was raised (#UD for DR4/5 with CR4.DE,
- * #GP for high bits, #DB for DR7.GD); 2: it is userspace's #DB, return debug_exit().
- * The caller has checked CPL 0.
+ * MOV to and from DRn as the guest does it. check: true if the access does not take place, with the
+ * verdict in *@v: #UD (DR4/5 with CR4.DE), #GP (not CPL 0), #DB (DR7.GD), which may be userspace's.
+ * DR4/5 are DR6/7 otherwise. set: 0, or 1: #GP (high bits of DR6/7).
  */
-#define DEBUG_TO_USER	2
-int debug_dr_write(struct x86_vcpu *vcpu, int dr, u64 val);
-int debug_dr_read(struct x86_vcpu *vcpu, int dr, u64 *val);
+bool debug_check_dr_access(struct x86_vcpu *vcpu, int dr, verdict_t *v);
+u64 debug_get_dr(struct x86_vcpu *vcpu, int dr);
+int debug_set_dr(struct x86_vcpu *vcpu, int dr, u64 val);
+
+/* An intercepted #DB or #BP: userspace's, or given to the guest. @dr6: what caused the #DB. */
+verdict_t debug_exception(struct x86_vcpu *vcpu, u8 vector, u64 dr6);
+/* An instruction was completed by software while RFLAGS.TF was set; RIP is behind it. */
+verdict_t debug_single_step_trap(struct x86_vcpu *vcpu);
+/* A #DB is delivered to the guest: DR6 and DR7 as the CPU leaves them (SDM 3 17.2.3). */
+void debug_apply_db(struct x86_vcpu *vcpu, u64 dr6);
 
 /* Fill kvm_run.debug and return VERDICT_USER. @vector 1 or 3; @dr6: bits of this #DB. */
 verdict_t debug_exit(struct x86_vcpu *vcpu, u8 vector, u64 dr6);

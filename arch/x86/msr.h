@@ -12,6 +12,7 @@
 
 struct x86_vm;
 struct x86_vcpu;
+struct ioctl_table;
 
 #define MCE_BANKS		32	/* KVM_CAP_MCE */
 #define MTRR_VARIABLE		8
@@ -41,8 +42,7 @@ struct vcpu_msrs {
 	u64	mcg_status, mcg_ctl, mcg_ext_ctl;
 	u64	*mce;			/* MCE_BANKS * 4: CTL, STATUS, ADDR, MISC of each bank */
 	u64	*mci_ctl2;		/* MCE_BANKS */
-	/* Of a KVM_EXIT_X86_RDMSR/WRMSR that userspace has not answered yet. */
-	u32	exit_index;
+	u64	osvw_length, osvw_status;
 };
 
 /* One published filter; immutable. A change makes a new one, freed after an SRCU grace period. */
@@ -60,26 +60,25 @@ struct vm_msr_filter {
 };
 
 /*
- * msr_read/msr_write - @host: for userspace, which may do more than the guest. 0; 1: no such MSR or
- * bad value, the guest gets #GP; MSR_UNKNOWN: nobody knows the index. Never sees the filter.
+ * msr_read/msr_write - @host: for userspace, which may do more than the guest. 0; 1: bad value or
+ * no access, the guest gets #GP; MSR_UNKNOWN: nobody knows the index. They never see the filter.
+ * Own thread.
  */
 #define MSR_UNKNOWN	2
+#define MSR_FILTERED	3
 int msr_read(struct x86_vcpu *vcpu, u32 index, u64 *val, bool host);
 int msr_write(struct x86_vcpu *vcpu, u32 index, u64 val, bool host);
 
-/*
- * The guest executed RDMSR/WRMSR (ECX, EDX:EAX): filter, registers, #GP, or an exit to userspace that
- * completes itself. exit.c's keel_exit_rdmsr() and keel_exit_wrmsr() are these.
- */
-verdict_t msr_exit_read(struct x86_vcpu *vcpu);
-verdict_t msr_exit_write(struct x86_vcpu *vcpu);
-
-/*
- * The same for the emulator, which holds the value itself: 0, 1 (#GP). An MSR that would have to
- * go to userspace is #GP there.
- */
+/* RDMSR, WRMSR of the guest, through the filter: the same, or MSR_FILTERED. */
 int msr_guest_read(struct x86_vcpu *vcpu, u32 index, u64 *val);
 int msr_guest_write(struct x86_vcpu *vcpu, u32 index, u64 val);
+/*
+ * What follows a result @ret other than 0: an exit to userspace that completes the instruction
+ * later, or #GP.
+ */
+verdict_t msr_access_failed(struct x86_vcpu *vcpu, u32 index, u64 val, bool write, int ret);
+/* With interrupts off: true if the write was done completely (x2APIC ICR, TSC deadline). */
+bool msr_fast_write(struct x86_vcpu *vcpu, u32 index, u64 val);
 
 /* May the guest do this access itself? Vendors ask it for their bitmaps. Inside vm->srcu. */
 bool msr_allowed(struct x86_vcpu *vcpu, u32 index, u32 access);	/* KVM_MSR_FILTER_READ or _WRITE */

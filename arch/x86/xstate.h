@@ -13,6 +13,7 @@
 #include <uapi/keel/kvm.h>
 
 struct x86_vcpu;
+struct ioctl_table;
 
 /* What xstate_load_guest() has to switch. */
 #define XSW_XCR0	1
