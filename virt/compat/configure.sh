@@ -5,6 +5,8 @@
 # prints autoconf.h on stdout. Versions are not asked: stable kernels get new
 # interfaces backported, so a version says nothing reliable.
 #
+# The output is to be included before any other header (gcc -include).
+#
 # usage: virt/compat/configure.sh HEADERSDIR
 set -eu
 
@@ -73,4 +75,6 @@ exported HAVE_MMIO_STALE_DATA_CLEAR mmio_stale_data_clear
 exported HAVE_VHOST_TASK vhost_task_create
 exported HAVE_KVFREE_RCU_BARRIER kvfree_rcu_barrier
 
+echo "/* Keep the kernel's own <asm/kvm.h> out, which <asm/svm.h> wants: we have <uapi/keel/kvm.h>. */"
+echo '#define _ASM_X86_KVM_H'
 echo '#endif'

@@ -8,6 +8,18 @@
 #ifndef _UAPI_KEEL_KVM_X86_H
 #define _UAPI_KEEL_KVM_X86_H
 
+#ifdef __KERNEL__
+/*
+ * <asm/svm.h> includes the kernel's version of this file, which must not be seen. The generated
+ * virt/compat/autoconf.h, included before anything else, keeps it out.
+ */
+#if defined(_ASM_X86_KVM_H) && !defined(KEEL_AUTOCONF_H)
+#error "the kernel's <asm/kvm.h> was included"
+#endif
+#undef _ASM_X86_KVM_H
+#define _ASM_X86_KVM_H
+#endif
+
 #include <linux/const.h>
 #include <linux/stddef.h>
 #include <linux/types.h>
