@@ -31,6 +31,10 @@ struct ioctl_ctx {
 
 typedef long (*ioctl_fn)(struct ioctl_ctx *c);
 
+/*
+ * Order of what the dispatcher takes: vm->lock, vcpu->mutex, load, SRCU. It copies in before the
+ * first and out after the last is given back.
+ */
 enum ioctl_flags {
 	IOC_RAW		= 1 << 0,	/* no copying: the handler uses uarg/arg */
 	IOC_NOARG	= 1 << 1,	/* implies RAW; -EINVAL unless arg == 0 */
@@ -39,6 +43,7 @@ enum ioctl_flags {
 	IOC_VCPU_NOLOAD	= 1 << 4,	/* vcpu->mutex held, state not loaded */
 	IOC_SRCU	= 1 << 5,	/* inside an SRCU reader of vm->srcu */
 	IOC_OUT_ON_E2BIG = 1 << 6,	/* copy the result out on -E2BIG too (counts) */
+	IOC_INPUT	= 1 << 7,	/* the argument is input only, whatever the direction in cmd says */
 };
 
 struct ioctl_row {
@@ -57,10 +62,30 @@ struct ioctl_table {
 	const struct ioctl_table name = { name##_rows, ARRAY_SIZE(name##_rows) }
 
 /*
- * ioctl_dispatch - find @cmd in the tables (NULL-terminated array of pointers)
- * and run it. @c has vm, vcpu and filp set. -ENOTTY for an unknown command.
+ * All rows of one kind of fd, found by number: open addressing from _IOC_NR(cmd), because a few
+ * commands share a number. Filled once at module init, read only afterwards.
  */
-long ioctl_dispatch(const struct ioctl_table *const *tables, struct ioctl_ctx *c,
-		    unsigned int cmd, unsigned long arg);
+struct ioctl_index {
+	unsigned int		nr;
+	const struct ioctl_row	*slot[256];
+};
+
+/*
+ * ioctl_index_add - enter the rows of @tables (NULL-terminated). Module init only. -EEXIST if two
+ * rows claim one command, -ENOSPC if the index is full: both are mistakes in the tables, and the
+ * module does not load.
+ */
+int ioctl_index_add(struct ioctl_index *idx, const struct ioctl_table *const *tables);
+
+/* The row of @cmd, or NULL. */
+const struct ioctl_row *ioctl_find(const struct ioctl_index *idx, unsigned int cmd);
+
+/*
+ * ioctl_dispatch - find @cmd in @idx and run it. @c has vm, vcpu and filp set. -ENOTTY for an
+ * unknown command, -EIO if the VM belongs to another mm or is dead, -EINTR if a fatal signal came
+ * while waiting for the vCPU, -EFAULT for a bad pointer, else what the handler returns.
+ */
+long ioctl_dispatch(const struct ioctl_index *idx, struct ioctl_ctx *c, unsigned int cmd,
+		    unsigned long arg);
 
 #endif

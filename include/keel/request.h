@@ -22,22 +22,29 @@ enum {
 	REQ_ARCH_BASE	= 16,
 };
 
+/*
+ * vcpu_request - set a request. A full barrier follows, so that a kick after it cannot read the
+ * vCPU's mode too early. Any context. To be taken with vcpu_take_request() (vcpu.h).
+ */
 void vcpu_request(struct vcpu *vcpu, unsigned int req);
-bool vcpu_take_request(struct vcpu *vcpu, unsigned int req);
 
 /*
  * vcpu_kick - make a vCPU in guest mode exit, or a halted one wake up. Any
- * context, interrupts on or off. No effect on one that is in userspace.
+ * context but NMI, interrupts on or off. No effect on one that is in userspace.
  */
 void vcpu_kick(struct vcpu *vcpu);
-void vcpu_wake(struct vcpu *vcpu);
+/* Only wake it if it is halted. True if it was. The same contexts. */
+bool vcpu_wake(struct vcpu *vcpu);
 
 /*
- * vm_request_all - set @req on every vCPU and kick those in guest mode. With
- * @wait it returns only when each vCPU that was in guest mode has left it (it
- * then handles @req before it enters again). @wait needs interrupts on.
- * Returns true if at least one vCPU had to be interrupted.
+ * vm_request_all - set @req on every vCPU and interrupt those in guest mode; halted ones sleep on.
+ * With @wait it returns only when each vCPU that was in guest mode has left it (it then handles
+ * @req before it enters again); @wait needs interrupts on and task context, and works under
+ * mmu_lock. Returns true if at least one vCPU had to be interrupted.
  */
 bool vm_request_all(struct vm *vm, unsigned int req, bool wait);
+
+int request_module_init(void);
+void request_module_exit(void);
 
 #endif

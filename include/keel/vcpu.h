@@ -7,6 +7,7 @@
 #include <linux/preempt.h>
 #include <linux/rcuwait.h>
 #include <linux/sched.h>
+#include <linux/spinlock.h>
 #include <linux/srcu.h>
 #include <keel/vm.h>
 #include <keel/request.h>
@@ -22,6 +23,9 @@ enum vcpu_mode {
 	VCPU_IN_GUEST,
 	VCPU_EXITING,		/* kicked, the IPI is on its way */
 };
+
+struct file;
+struct vm_area_struct;
 
 /*
  * Locking legend: [c] constant after creation, [v] vcpu->mutex or the thread in
@@ -45,10 +49,12 @@ struct vcpu {
 	bool			ready;		/* [x] woken, not yet running again */
 	struct preempt_notifier	preempt;
 	struct rcuwait		wait;		/* a halted vCPU sleeps here */
-	struct pid __rcu	*pid;		/* last thread in KVM_RUN */
+	spinlock_t		pid_lock;
+	struct pid		*pid;		/* pid_lock: last thread in KVM_RUN, referenced */
 
 	u64			halt_poll_ns;	/* [v] adaptive window */
-	bool			valid_wakeup;
+	bool			valid_wakeup;	/* [x] the last halt ended in work for the guest */
+	bool			in_spin_loop;	/* [x] in vcpu_spin_yield(): no target for others */
 	bool			sigset_active;	/* [v] KVM_SET_SIGNAL_MASK */
 	sigset_t		sigset;
 
@@ -83,10 +89,27 @@ void vcpu_load(struct vcpu *vcpu);
 void vcpu_put(struct vcpu *vcpu);
 
 /*
- * vcpu_block - halt: poll adaptively, then sleep until arch_vcpu_runnable(), a
- * signal or REQ_UNBLOCK. Interrupts on, vCPU loaded, no SRCU held.
+ * vcpu_halt - halt: poll adaptively, then sleep until arch_vcpu_runnable(), a signal, a pending
+ * timer or REQ_UNBLOCK. Interrupts on, vCPU loaded, no SRCU held. arch_vcpu_runnable() and
+ * arch_vcpu_has_pending_timer() are called in a sleeping state: they must not block.
  */
 void vcpu_halt(struct vcpu *vcpu);
+
+/* Give this CPU to the thread that runs @target. True if it worked. May sleep. */
+bool vcpu_yield_to(struct vcpu *target);
+/*
+ * vcpu_spin_yield - @vcpu spins for a lock whose holder was preempted, it seems: run another vCPU
+ * of the VM that is ready but not running, rather one in kernel mode if @in_kernel. Interrupts on,
+ * no SRCU held.
+ */
+void vcpu_spin_yield(struct vcpu *vcpu, bool in_kernel);
+
+/* Once, at module init: the ioctl rows. 0, or -errno for a mistake in the tables. */
+int vcpu_module_init(void);
+/* The VM dies: free a vCPU that vcpu_create_fd() published. */
+void vcpu_destroy(struct vcpu *vcpu);
+/* File operation of a vCPU fd. */
+int vcpu_mmap(struct file *filp, struct vm_area_struct *vma);
 
 /* The vCPU whose guest runs or whose exit is handled on this CPU, or NULL. */
 struct vcpu *keel_running_vcpu(void);
@@ -99,6 +122,19 @@ static inline bool vcpu_has_requests(const struct vcpu *vcpu)
 static inline bool vcpu_test_request(const struct vcpu *vcpu, unsigned int req)
 {
 	return test_bit(req, &vcpu->requests);
+}
+
+/*
+ * Own thread. What was written before the matching vcpu_request() is visible after this returned
+ * true.
+ */
+static inline bool vcpu_take_request(struct vcpu *vcpu, unsigned int req)
+{
+	if (!test_bit(req, &vcpu->requests))
+		return false;
+	clear_bit(req, &vcpu->requests);
+	smp_mb__after_atomic();
+	return true;
 }
 
 /* The address space that this vCPU's memory accesses use now (SMM on x86). */

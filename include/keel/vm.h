@@ -6,6 +6,7 @@
 #ifndef KEEL_VM_H
 #define KEEL_VM_H
 
+#include <linux/atomic.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
 #include <linux/rwlock.h>
@@ -40,6 +41,7 @@ struct vm {
 	struct mutex		lock;		/* configuration; taken before vcpu->mutex */
 	struct mutex		slots_lock;	/* slot changes */
 	struct srcu_struct	srcu;		/* slots, routing, buses */
+	atomic_t		srcu_frees;	/* [x] vm_call_srcu() calls so far */
 	rwlock_t		mmu_lock;	/* read: install; write: zap */
 
 	struct memslots		slots[KEEL_ADDRESS_SPACES];	/* [s] */
@@ -49,6 +51,7 @@ struct vm {
 	atomic_t		nr_vcpus;	/* published after the vcpus entry */
 	unsigned int		created_vcpus;	/* [l] includes those being created */
 	unsigned int		max_vcpu_id;	/* [l] KVM_CAP_MAX_VCPU_ID, default KEEL_MAX_VCPU_ID */
+	unsigned int		last_boosted;	/* [x] index, vcpu_spin_yield() */
 
 	struct io_bus		*bus[KEEL_NR_BUSES];	/* [s] RCU pointer under srcu */
 	struct vm_coalesced	coalesced;	/* [o] */
@@ -61,6 +64,7 @@ struct vm {
 	bool			halt_poll_set;
 	u64			manual_dirty_protect;	/* [s] KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 flags */
 	bool			dead;		/* [x] the VM met an internal error */
+	struct module		*vendor;	/* [c] reference held */
 	struct vm_stats		stats;
 	char			stats_id[48];
 	struct dentry		*debugfs;
@@ -75,8 +79,17 @@ void vm_put(struct vm *vm);
 long vm_create_fd(unsigned long type);
 /* KVM_CHECK_EXTENSION on either fd (@vm NULL on the system fd); never negative. */
 long keel_check_extension(struct vm *vm, long cap);
+/*
+ * vm_call_srcu - free what vm->srcu's readers may still see, after a grace period. Does not wait
+ * for it, except that every 64th call waits for those before: userspace cannot pile up garbage.
+ * May sleep; not inside a reader. Callbacks run before the VM dies.
+ */
+void vm_call_srcu(struct vm *vm, struct rcu_head *head, rcu_callback_t fn);
 /* vm_mark_dead - no vCPU of this VM runs again; KVM_RUN gives -EIO. */
 void vm_mark_dead(struct vm *vm);
+
+/* Once, at module init: the ioctl rows. 0, or -errno for a mistake in the tables. */
+int vm_module_init(void);
 
 /* The VM behind a VM fd, or NULL; no reference taken. */
 struct vm *vm_from_file(struct file *filp);
