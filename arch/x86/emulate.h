@@ -11,25 +11,14 @@ struct x86_vcpu;
 
 struct vcpu_emul {
 	struct emul_ctxt	*ctxt;		/* allocated with the first emulated instruction */
-	/*
-	 * The stage-2 fault that brought us here: the first access to this linear page hits
-	 * gpa, so the walk needs no repeating. Valid for one instruction.
-	 */
-	gpa_t			fault_gpa;
-	bool			io_pending;	/* ctxt waits for userspace to finish ctxt->io */
-	bool			write_fault;	/* the exit was for a write */
-	u64			last_fail_rip;	/* guards against an endless retry without progress */
-	u32			retries;
-	/* A fragment of a port access handled without the emulator: see exit_io.c */
-	struct {
+	u64			rip;		/* linear, of the instruction that userspace completes */
+	struct {				/* IN or OUT that exit_io.c has given to userspace */
 		u16	port;
 		u8	size;
 	} pio;
 };
 
 void emulate_vcpu_destroy(struct x86_vcpu *vcpu);
-/* Forget an instruction that waits for userspace (reset, state replaced). */
-void emulate_drop(struct x86_vcpu *vcpu);
 
 /*
  * emulate_insn - run the instruction at RIP. @bytes, @nr: known bytes or NULL, 0.
@@ -40,9 +29,22 @@ verdict_t emulate_insn(struct x86_vcpu *vcpu, const u8 *bytes, int nr);
 /* The length of the instruction at RIP, for skipping; 0 if it cannot be fetched or decoded. */
 int emulate_insn_length(struct x86_vcpu *vcpu);
 
-/* KVM_EXIT_INTERNAL_ERROR/EMULATION with the instruction bytes, or #UD in user mode: ring 3 must not be able to stop its VM. */
+/* KVM_EXIT_INTERNAL_ERROR with the instruction bytes; #UD in user mode: ring 3 must not be able to stop its VM. */
 verdict_t emulate_failed(struct x86_vcpu *vcpu);
 
+/* Hardware task switch through a gate, a TSS descriptor or IRET with NT. */
+verdict_t emulate_task_switch(struct x86_vcpu *vcpu, u16 selector, int reason, int idt_vector,
+			      bool has_error, u32 error);
+
 enum emul_mode emulate_mode(struct x86_vcpu *vcpu);
+
+/* emulate_ops.c, emulate_fpu.c */
+extern const struct emul_ops emulate_ops;
+void emulate_read_vec(struct emul_ctxt *c, int nr, u8 buf[32]);
+void emulate_write_vec(struct emul_ctxt *c, int nr, const u8 *buf, u32 len, bool zero_upper);
+void emulate_read_mmx(struct emul_ctxt *c, int nr, u64 *val);
+void emulate_write_mmx(struct emul_ctxt *c, int nr, u64 val);
+int emulate_fxsave(struct emul_ctxt *c, u8 *area);
+int emulate_fxrstor(struct emul_ctxt *c, const u8 *area, bool sse);
 
 #endif

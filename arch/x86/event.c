@@ -17,6 +17,8 @@ enum exc_class { EXC_BENIGN, EXC_CONTRIBUTORY, EXC_PAGE_FAULT };
 #define VEC_DF	8
 #define VEC_PF	14
 
+#define DR7_GD_BIT	BIT(13)
+
 /* SDM 3 table 6-4: #DE, #TS, #NP, #SS, #GP (and #CP) are contributory. */
 static enum exc_class exception_class(u8 vector)
 {
@@ -213,6 +215,19 @@ bool event_ready_for_user_irq(struct x86_vcpu *vcpu)
 	return nothing_half_done(vcpu) && event_irq_allowed(vcpu);
 }
 
+static void apply_db(struct x86_vcpu *vcpu, u64 bits)
+{
+	struct vcpu_debug *d = &vcpu->debug;
+
+	/* The four breakpoint bits are of this #DB alone; the others are sticky (SDM 3 17.2.3). */
+	d->dr6 = (d->dr6 & ~0xfull) | bits;
+	if (d->dr7 & DR7_GD_BIT) {
+		d->dr7 &= ~DR7_GD_BIT;
+		vendor_call(set_dr7)(vcpu, debug_effective_dr7(d));
+	}
+	vendor_call(set_dr6)(vcpu, d->dr6);
+}
+
 /* CR2 or DR6 take their values when the exception is delivered, not when it is raised. */
 void event_apply_payload(struct x86_vcpu *vcpu)
 {
@@ -223,7 +238,7 @@ void event_apply_payload(struct x86_vcpu *vcpu)
 	if (e->vector == VEC_PF)
 		st_write(vcpu, ST_CR)->cr2 = e->payload;
 	else if (e->vector == VEC_DB)
-		debug_apply_db(vcpu, e->payload);
+		apply_db(vcpu, e->payload);
 	e->has_payload = false;
 	e->payload = 0;
 }

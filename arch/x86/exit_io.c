@@ -21,10 +21,22 @@ static void set_rax(struct x86_vcpu *vcpu, u32 val, int size)
 		*rax = (*rax & ~0xffull) | (u8)val;
 }
 
+/*
+ * Userspace may replace the state while an access waits for it (a write to the reset port, say):
+ * then the instruction that waits is not the one at RIP and nothing is left to complete.
+ */
+static bool state_replaced(struct x86_vcpu *vcpu)
+{
+	return linear_rip(vcpu) != vcpu->emul.rip;
+}
+
 static verdict_t complete_in(struct x86_vcpu *vcpu)
 {
 	int size = vcpu->emul.pio.size;
 	u32 val = 0;
+
+	if (state_replaced(vcpu))
+		return VERDICT_RESUME;
 
 	/* The page is shared with userspace: one copy, then use. */
 	memcpy(&val, vcpu->v.pio_data, size);
@@ -35,6 +47,8 @@ static verdict_t complete_in(struct x86_vcpu *vcpu)
 
 static verdict_t complete_out(struct x86_vcpu *vcpu)
 {
+	if (state_replaced(vcpu))
+		return VERDICT_RESUME;
 	return exit_skip(vcpu);
 }
 
@@ -64,6 +78,7 @@ static verdict_t exit_in(struct x86_vcpu *vcpu, const struct x86_io *io)
 	memset(vcpu->v.pio_data, 0, io->size);
 	vcpu->emul.pio.port = io->port;
 	vcpu->emul.pio.size = io->size;
+	vcpu->emul.rip = linear_rip(vcpu);
 	vcpu->complete = complete_in;
 	exit_fill_io(vcpu, true, io->port, io->size, 1);
 	return VERDICT_USER;
@@ -78,10 +93,14 @@ static verdict_t exit_out(struct x86_vcpu *vcpu, const struct x86_io *io)
 		return exit_skip(vcpu);
 	memcpy(vcpu->v.pio_data, &val, io->size);
 	exit_fill_io(vcpu, false, io->port, io->size, 1);
-	/*
-	 * Port 0x7e: ACPI firmware expects RIP behind the OUT when userspace resets the machine from
-	 * it; for every other port the state may be saved at the OUT and completed at the next KVM_RUN.
-	 */
+	/* KVM_X86_QUIRK_OUT_7E_INC_RIP: at port 0x7e userspace sees RIP behind the OUT. */
+	if (io->port == 0x7e &&
+	    !(vcpu_vm(vcpu)->disabled_quirks & KVM_X86_QUIRK_OUT_7E_INC_RIP)) {
+		verdict_t v = exit_skip(vcpu);
+
+		return v == VERDICT_RESUME ? VERDICT_USER : v;
+	}
+	vcpu->emul.rip = linear_rip(vcpu);
 	vcpu->complete = complete_out;
 	return VERDICT_USER;
 }

@@ -39,9 +39,11 @@ static verdict_t handle_requests(struct x86_vcpu *vcpu)
 		vendor_call(flush_tlb)(vcpu);
 	}
 	if (vcpu_take_request(v, REQ_MASTERCLOCK_UPDATE))
-		pvclock_update_masterclock(vcpu_vm(vcpu));
+		pvclock_master_update(vcpu_vm(vcpu));
 	if (vcpu_take_request(v, REQ_CLOCK_UPDATE))
 		pvclock_update(vcpu);
+	if (vcpu_take_request(v, REQ_STEAL_UPDATE))
+		pvclock_steal_update(vcpu);
 	if (vcpu_take_request(v, REQ_TRIPLE_FAULT))
 		vcpu->ev.triple_fault = vcpu->ev.check = true;
 	if (vcpu_take_request(v, REQ_NMI))
@@ -121,7 +123,7 @@ static verdict_t enter_guest(struct x86_vcpu *vcpu)
 			return triple_fault(vcpu);
 		event_inject(vcpu);
 	}
-	irqchip_before_entry(vcpu);
+	debug_prepare_entry(vcpu);
 
 	preempt_disable();
 	local_irq_disable();
@@ -134,7 +136,6 @@ static verdict_t enter_guest(struct x86_vcpu *vcpu)
 		return VERDICT_RESUME;
 	}
 
-	fpu_before_entry(vcpu);
 	xstate_load_guest(vcpu);
 	debug_load_guest(vcpu);
 	keel_guest_timing_enter_irqoff();
@@ -153,7 +154,6 @@ static verdict_t enter_guest(struct x86_vcpu *vcpu)
 	local_irq_enable();
 	preempt_enable();
 
-	irqchip_after_exit(vcpu);
 	return finished ? VERDICT_RESUME : vendor_call(handle_exit)(vcpu);
 }
 
@@ -170,8 +170,6 @@ static verdict_t wait_to_run(struct x86_vcpu *vcpu)
 		vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
 		vcpu->ev.check = true;
 	}
-	if (vcpu->mp_state == KVM_MP_STATE_HALTED && vcpu_take_request(&vcpu->v, REQ_NMI))
-		event_collect_nmis(vcpu);
 	return VERDICT_RESUME;
 }
 
@@ -267,7 +265,7 @@ static long run_prepared(struct x86_vcpu *vcpu)
 	if (READ_ONCE(run->immediate_exit))
 		return signal_exit(vcpu);
 	run->exit_reason = KVM_EXIT_UNKNOWN;
-	vcpu->started = true;
+	vcpu->cpuid.ran = true;
 	return run_loop(vcpu);
 }
 

@@ -65,6 +65,7 @@ struct vendor_ops {
 	 * and ASID work, host state). After it, still irqs off, exited(): fills vcpu->exit and
 	 * reports events cut short (keel_event_cut_short/delivered); may be called at most once per enter.
 	 */
+	/* prepare also loads the virtual TPR from keel_get_cr8(); exited reports a change with keel_set_cr8(). */
 	void (*prepare)(struct x86_vcpu *vcpu);
 	void (*enter)(struct x86_vcpu *vcpu);
 	void (*exited)(struct x86_vcpu *vcpu);

@@ -76,7 +76,6 @@ struct x86_vcpu {
 	struct vcpu_mmu		mmu;
 	struct vcpu_apic	apic;
 	u32			mp_state;	/* KVM_MP_STATE_* */
-	bool			started;	/* KVM_RUN has entered the guest: CPUID is frozen */
 	bool			preempted_in_kernel;	/* CPL 0 when scheduled out, for directed yield */
 	/*
 	 * Set by whoever returns VERDICT_USER and has work left: called first at
