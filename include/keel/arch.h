@@ -94,6 +94,11 @@ void arch_mmu_zap_all(struct vm *vm);
 bool arch_mmu_protect_mask(struct vm *vm, const struct memslot *slot, gfn_t base, unsigned long mask);
 /* Every CPU drops its translations of this VM; returns when they have. May be called under mmu_lock. */
 void arch_flush_tlbs(struct vm *vm);
+/*
+ * Compare and exchange of @size 1, 2, 4, 8 or 16 bytes, naturally aligned, at a user address of
+ * current->mm. May sleep. 0 exchanged; 1 it differed, *@old is updated; -EFAULT; -EINVAL (size).
+ */
+int arch_user_cmpxchg(void __user *p, unsigned int size, void *old, const void *new);
 
 /* --- interrupts --- */
 bool arch_irqchip_in_kernel(struct vm *vm);		/* irqfd allowed */

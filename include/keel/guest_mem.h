@@ -29,6 +29,9 @@ int vcpu_read_guest_atomic(struct vcpu *vcpu, gpa_t gpa, void *buf, size_t len);
  */
 int vcpu_cmpxchg_guest(struct vcpu *vcpu, gpa_t gpa, unsigned int size, void *old, const void *new);
 
+/* Where the VMM has @gpa, or INVALID_HVA: no slot, or read-only and @write. Inside vm->srcu. */
+hva_t vcpu_gpa_to_hva(struct vcpu *vcpu, gpa_t gpa, bool write);
+
 /* True if @gpa lies in a slot: otherwise an access to it is MMIO. */
 bool vcpu_gpa_is_ram(struct vcpu *vcpu, gpa_t gpa, bool write);
 

@@ -11,12 +11,15 @@
 
 #include <linux/interval_tree.h>
 #include <linux/maple_tree.h>
+#include <linux/nospec.h>
 #include <linux/xarray.h>
 #include <uapi/keel/kvm.h>
 #include <keel/types.h>
+#include <keel/ioctl.h>
 
 #define KEEL_ADDRESS_SPACES	2	/* normal and SMM */
 #define KEEL_MAX_SLOTS		32764	/* per address space */
+#define KEEL_MAX_SLOT_PAGES	((1ul << 31) - 1)
 
 struct vm;
 struct vcpu;
@@ -37,7 +40,11 @@ struct memslots {
 	struct maple_tree	by_gfn;		/* SRCU readers */
 	struct rb_root_cached	by_hva;		/* vm->mmu_lock */
 	struct xarray		by_id;		/* slots_lock */
-	u64			gen;		/* bumped by each change, before the grace period */
+	/*
+	 * Bumped by each change after by_gfn, before the grace period. Never 0, and never equal in two
+	 * address spaces: a generation alone tells whether a cached lookup is still good.
+	 */
+	u64			gen;
 };
 
 int memslots_init(struct vm *vm);
@@ -54,9 +61,16 @@ struct memslot *memslot_find(struct vm *vm, unsigned int as, gfn_t gfn);
 /* The same in the vCPU's current address space, through its one-entry cache. */
 struct memslot *vcpu_memslot(struct vcpu *vcpu, gfn_t gfn);
 
+/* What a lookup that starts now is worth: compare with the one of an earlier lookup. */
+static inline u64 memslots_gen(const struct memslots *slots)
+{
+	return smp_load_acquire(&slots->gen);
+}
+
+/* @gfn is the guest's: a lookup found @s, speculation may come here without. */
 static inline hva_t memslot_hva(const struct memslot *s, gfn_t gfn)
 {
-	return s->hva + ((gfn - s->base_gfn) << PAGE_SHIFT);
+	return s->hva + (array_index_nospec(gfn - s->base_gfn, s->npages) << PAGE_SHIFT);
 }
 
 static inline bool memslot_readonly(const struct memslot *s)
@@ -66,6 +80,13 @@ static inline bool memslot_readonly(const struct memslot *s)
 
 /* Mark @gfn of @slot dirty, if it is logged. Any context. @vcpu may be NULL. */
 void memslot_mark_dirty(struct vm *vm, struct vcpu *vcpu, const struct memslot *slot, gfn_t gfn);
+
+/* dirty_bitmap.c: -ENOMEM. @slot is not published yet. */
+int dirty_bitmap_alloc(struct vm *vm, struct memslot *slot);
+void dirty_bitmap_free(struct memslot *slot);
+/* KVM_GET_DIRTY_LOG, KVM_CLEAR_DIRTY_LOG. They take slots_lock. -EINVAL, -ENOENT (not logged), -EFAULT. */
+long dirty_log_get(struct ioctl_ctx *c);
+long dirty_log_clear(struct ioctl_ctx *c);
 
 extern const struct ioctl_table memslot_ioctls;	/* regions, GET/CLEAR_DIRTY_LOG */
 

@@ -20,12 +20,14 @@ struct vm_notifier {
 	bool			registered;
 };
 
+/* Takes mmap_lock of vm->mm for write. 0, -ENOMEM or -EINTR. */
 int notifier_register(struct vm *vm);
+/* When it returns no callback runs any more. Waits for those that do; sleeps. */
 void notifier_unregister(struct vm *vm);
 
 /* Sample for the retry rule, with the barrier it needs. No lock. */
 unsigned long notifier_seq(struct vm *vm);
-/* True if a page obtained since @seq for @hva may be stale. mmu_lock held (read is enough). */
-bool notifier_retry(struct vm *vm, unsigned long seq, hva_t hva);
+/* True if a page obtained since @seq for [@start, @end) may be stale. mmu_lock held (read is enough). */
+bool notifier_retry(struct vm *vm, unsigned long seq, hva_t start, hva_t end);
 
 #endif

@@ -25,8 +25,8 @@ void host_page_put(struct host_page *hp, bool dirty);
 
 /*
  * host_map_order - order in 4K pages (0, 9, 18) of the host mapping at @hva as it is now. Walks
- * mm's page tables with interrupts off; a hint to be used under mmu_lock with
- * the invalidate sequence checked.
+ * mm's page tables with interrupts off, so it may be called in any context. A hint: use it only
+ * if notifier_retry() for the whole mapping says that nothing changed since before the call.
  */
 unsigned int host_map_order(struct mm_struct *mm, hva_t hva);
 

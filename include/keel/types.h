@@ -17,6 +17,7 @@ typedef u64		hfn_t;
 
 #define INVALID_GPA	(~(gpa_t)0)
 #define INVALID_HPA	(~(hpa_t)0)
+#define INVALID_HVA	(~(hva_t)0)
 
 static inline gfn_t gpa_to_gfn(gpa_t gpa)
 {
