@@ -35,6 +35,10 @@ void irqchip_vcpu_postcreate(struct x86_vcpu *vcpu);
 void irqchip_vcpu_destroy(struct x86_vcpu *vcpu);
 void irqchip_vcpu_reset(struct x86_vcpu *vcpu, bool init);
 void irqchip_vcpu_load(struct x86_vcpu *vcpu, int cpu);	/* preemption off: timers may move */
+/* The guest's CPUID was set: TSC-deadline and x2APIC follow guest_has(). Own thread. */
+void irqchip_cpuid_changed(struct x86_vcpu *vcpu);
+/* The guest's TSC jumped or changed its rate: an armed TSC deadline is computed anew. Own thread. */
+void irqchip_tsc_changed(struct x86_vcpu *vcpu);
 
 /* Run loop, own thread, interrupts on. */
 verdict_t irqchip_handle_requests(struct x86_vcpu *vcpu);	/* SCAN_IOAPIC, IOAPIC_EOI_EXIT, PIT_TIMER, ... */
