@@ -157,7 +157,7 @@ static verdict_t insn_done(struct x86_vcpu *vcpu)
 	if (c->out.halt)
 		return exit_halt(vcpu);
 	if (c->out.single_step || debug_single_step(&vcpu->debug))
-		return debug_step_trap(vcpu);
+		return debug_single_step_trap(vcpu);
 	return VERDICT_RESUME;
 }
 
@@ -244,8 +244,8 @@ verdict_t emulate_insn(struct x86_vcpu *vcpu, const u8 *bytes, int nr)
 		return -ENOMEM;
 	vcpu->v.stats.insn_emulation++;
 	result = emul_decode(c, bytes, nr);
-	trace_kvm_emulate_insn(vcpu->regs.rip, c->insn.len, c->insn.bytes, c->mode,
-			       result != EMUL_OK);
+	trace_kvm_emulate_insn(vcpu->regs.rip, st_read(vcpu, ST_SEG)->seg[S_CS].base,
+			       c->insn.nr_bytes, c->insn.bytes, c->mode, result != EMUL_OK);
 	if (unlikely(result != EMUL_OK)) {
 		vcpu->v.stats.insn_emulation_fail += result == EMUL_UNHANDLEABLE;
 		return act_on(vcpu, result);

@@ -7,6 +7,7 @@
 #include <keel/guest_mem.h>
 #include "arch/x86/x86.h"
 #include "arch/x86/trace.h"
+#include "virt/trace.h"
 
 static struct x86_vcpu *vcpu_of(struct emul_ctxt *c)
 {
@@ -238,16 +239,12 @@ static int op_set_cr(struct emul_ctxt *c, int nr, u64 val)
 
 static u64 op_get_dr(struct emul_ctxt *c, int nr)
 {
-	const struct vcpu_debug *d = &vcpu_of(c)->debug;
-
-	return nr < 4 ? d->db[nr & 3] : nr == 6 ? d->dr6 : d->dr7;
+	return debug_get_dr(vcpu_of(c), nr);
 }
 
 static int op_set_dr(struct emul_ctxt *c, int nr, u64 val)
 {
-	if (nr >= 6 && val >> 32)
-		return gp0(c);
-	return debug_dr_write(vcpu_of(c), nr, val) ? EMUL_RETRY : EMUL_OK;
+	return debug_set_dr(vcpu_of(c), nr, val) ? gp0(c) : EMUL_OK;
 }
 
 static int op_get_msr(struct emul_ctxt *c, u32 msr, u64 *val)

@@ -17,8 +17,6 @@ enum exc_class { EXC_BENIGN, EXC_CONTRIBUTORY, EXC_PAGE_FAULT };
 #define VEC_DF	8
 #define VEC_PF	14
 
-#define DR7_GD_BIT	BIT(13)
-
 /* SDM 3 table 6-4: #DE, #TS, #NP, #SS, #GP (and #CP) are contributory. */
 static enum exc_class exception_class(u8 vector)
 {
@@ -131,21 +129,21 @@ void keel_event_cut_short(struct x86_vcpu *vcpu, const struct x86_event *ev)
 	e->check = true;
 	e->insn_len = ev->insn_len;
 	switch (ev->type) {
-	case EV_EXCEPTION:
-	case EV_SOFT_EXCEPTION:
+	case EVT_EXCEPTION:
+	case EVT_SOFT_EXCEPTION:
 		e->exc = (struct x86_exception){
 			.injected = true, .vector = ev->vector, .has_error = ev->has_error,
-			.error_code = ev->error_code, .soft = ev->type == EV_SOFT_EXCEPTION,
+			.error_code = ev->error_code, .soft = ev->type == EVT_SOFT_EXCEPTION,
 		};
 		break;
-	case EV_SOFT_INT:
-	case EV_INTERRUPT:
+	case EVT_SOFT_INT:
+	case EVT_INTERRUPT:
 		e->irq.injected = true;
-		e->irq.soft = ev->type == EV_SOFT_INT;
+		e->irq.soft = ev->type == EVT_SOFT_INT;
 		e->irq.vector = ev->vector;
 		e->irq.insn_len = ev->insn_len;
 		break;
-	case EV_NMI:
+	case EVT_NMI:
 		e->nmi.injected = true;
 		vendor_call(set_nmi_masked)(vcpu, false);
 		break;
@@ -215,19 +213,6 @@ bool event_ready_for_user_irq(struct x86_vcpu *vcpu)
 	return nothing_half_done(vcpu) && event_irq_allowed(vcpu);
 }
 
-static void apply_db(struct x86_vcpu *vcpu, u64 bits)
-{
-	struct vcpu_debug *d = &vcpu->debug;
-
-	/* The four breakpoint bits are of this #DB alone; the others are sticky (SDM 3 17.2.3). */
-	d->dr6 = (d->dr6 & ~0xfull) | bits;
-	if (d->dr7 & DR7_GD_BIT) {
-		d->dr7 &= ~DR7_GD_BIT;
-		vendor_call(set_dr7)(vcpu, debug_effective_dr7(d));
-	}
-	vendor_call(set_dr6)(vcpu, d->dr6);
-}
-
 /* CR2 or DR6 take their values when the exception is delivered, not when it is raised. */
 void event_apply_payload(struct x86_vcpu *vcpu)
 {
@@ -238,7 +223,7 @@ void event_apply_payload(struct x86_vcpu *vcpu)
 	if (e->vector == VEC_PF)
 		st_write(vcpu, ST_CR)->cr2 = e->payload;
 	else if (e->vector == VEC_DB)
-		apply_db(vcpu, e->payload);
+		debug_apply_db(vcpu, e->payload);
 	e->has_payload = false;
 	e->payload = 0;
 }
@@ -247,7 +232,7 @@ static void inject_exception(struct x86_vcpu *vcpu)
 {
 	struct x86_exception *e = &vcpu->ev.exc;
 	struct x86_event ev = {
-		.type = e->soft ? EV_SOFT_EXCEPTION : EV_EXCEPTION,
+		.type = e->soft ? EVT_SOFT_EXCEPTION : EVT_EXCEPTION,
 		.vector = e->vector,
 		.has_error = e->has_error && is_protmode(vcpu),
 		.error_code = e->error_code,
@@ -289,9 +274,9 @@ static bool inject_first(struct x86_vcpu *vcpu)
 		inject_exception(vcpu);
 	} else if (e->nmi.injected) {
 		vendor_call(set_nmi_masked)(vcpu, true);
-		inject_simple(vcpu, EV_NMI, VEC_NMI, 0);
+		inject_simple(vcpu, EVT_NMI, VEC_NMI, 0);
 	} else if (e->irq.injected && !e->irq.queued) {
-		inject_simple(vcpu, e->irq.soft ? EV_SOFT_INT : EV_INTERRUPT, e->irq.vector,
+		inject_simple(vcpu, e->irq.soft ? EVT_SOFT_INT : EVT_INTERRUPT, e->irq.vector,
 			      e->irq.soft ? e->irq.insn_len : 0);
 	} else if (e->exc.pending) {
 		deliver_pending_exception(vcpu);
@@ -313,7 +298,7 @@ static bool inject_nmi(struct x86_vcpu *vcpu, bool slot_free)
 		e->nmi.injected = true;
 		vcpu->v.stats.nmi_injections++;
 		vendor_call(set_nmi_masked)(vcpu, true);
-		inject_simple(vcpu, EV_NMI, VEC_NMI, 0);
+		inject_simple(vcpu, EVT_NMI, VEC_NMI, 0);
 		done = true;
 	}
 	if (e->nmi.pending)
@@ -336,7 +321,7 @@ static void inject_irq(struct x86_vcpu *vcpu, bool slot_free)
 			e->irq.vector = vector;
 			vcpu->v.stats.irq_injections++;
 			trace_kvm_inj_virq(vector, false, false);
-			inject_simple(vcpu, EV_INTERRUPT, vector, 0);
+			inject_simple(vcpu, EVT_INTERRUPT, vector, 0);
 		}
 		waiting = irqchip_irq_pending(vcpu);
 	}
@@ -355,7 +340,7 @@ void event_inject(struct x86_vcpu *vcpu)
 	e->check = false;
 	/* An event given to the hardware before an entry that was called off is decided anew. */
 	if (e->armed) {
-		vendor_call(inject)(vcpu, &(struct x86_event){ .type = EV_NONE });
+		vendor_call(inject)(vcpu, &(struct x86_event){ .type = EVT_NONE });
 		e->armed = false;
 	}
 	slot_free = !inject_first(vcpu);

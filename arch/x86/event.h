@@ -13,12 +13,12 @@ struct x86_vcpu;
 struct kvm_vcpu_events;
 
 enum x86_event_type {
-	EV_NONE,
-	EV_EXCEPTION,		/* hardware exception, fault or trap class */
-	EV_SOFT_EXCEPTION,	/* INT3, INTO: RIP after the instruction is pushed */
-	EV_SOFT_INT,		/* INT n */
-	EV_INTERRUPT,
-	EV_NMI,
+	EVT_NONE,
+	EVT_EXCEPTION,		/* hardware exception, fault or trap class */
+	EVT_SOFT_EXCEPTION,	/* INT3, INTO: RIP after the instruction is pushed */
+	EVT_SOFT_INT,		/* INT n */
+	EVT_INTERRUPT,
+	EVT_NMI,
 };
 
 struct x86_event {

@@ -18,9 +18,6 @@
 #define VEC_AC	17
 #define VEC_MC	18
 
-#define DR6_BD_BIT	BIT(13)
-#define DR6_BS_BIT	BIT(14)
-
 /*
  * The instruction was completed by us: RIP moves behind it, the interrupt shadow
  * ends, and RFLAGS.TF traps (SDM 3 17.3.1.4, 6.8.3).
@@ -36,7 +33,7 @@ static verdict_t finish_insn(struct x86_vcpu *vcpu, u64 rip)
 		r->int_shadow = 0;
 		vcpu->ev.check = true;
 	}
-	return unlikely(tf) ? debug_step_trap(vcpu) : VERDICT_RESUME;
+	return unlikely(tf) ? debug_single_step_trap(vcpu) : VERDICT_RESUME;
 }
 
 bool keel_skip_insn(struct x86_vcpu *vcpu, verdict_t *v)
@@ -71,7 +68,7 @@ verdict_t keel_exit_cpuid(struct x86_vcpu *vcpu)
 	u64 *gpr = vcpu->regs.gpr;
 	u32 eax, ebx = 0, ecx, edx = 0;
 
-	if (unlikely(cpuid_faulting(vcpu))) {
+	if (unlikely(cpuid_fault(vcpu))) {
 		keel_raise_gp(vcpu);
 		return VERDICT_RESUME;
 	}
@@ -113,13 +110,29 @@ KEEL_EXPORT(keel_exit_hlt);
 
 verdict_t keel_exit_rdmsr(struct x86_vcpu *vcpu)
 {
-	return msr_exit_read(vcpu);
+	u32 index = vcpu->regs.gpr[R_RCX];
+	u64 val;
+	int ret = msr_guest_read(vcpu, index, &val);
+
+	if (unlikely(ret))
+		return msr_access_failed(vcpu, index, 0, false, ret);
+	trace_kvm_msr(false, index, val, false);
+	vcpu->regs.gpr[R_RAX] = (u32)val;
+	vcpu->regs.gpr[R_RDX] = val >> 32;
+	return skip(vcpu);
 }
 KEEL_EXPORT(keel_exit_rdmsr);
 
 verdict_t keel_exit_wrmsr(struct x86_vcpu *vcpu)
 {
-	return msr_exit_write(vcpu);
+	u32 index = vcpu->regs.gpr[R_RCX];
+	u64 val = (u32)vcpu->regs.gpr[R_RAX] | vcpu->regs.gpr[R_RDX] << 32;
+	int ret = msr_guest_write(vcpu, index, val);
+
+	if (unlikely(ret))
+		return msr_access_failed(vcpu, index, val, true, ret);
+	trace_kvm_msr(true, index, val, false);
+	return skip(vcpu);
 }
 KEEL_EXPORT(keel_exit_wrmsr);
 
@@ -137,7 +150,7 @@ bool keel_fast_wrmsr(struct x86_vcpu *vcpu)
 	if (!(vcpu->exit.next_rip || vcpu->exit.insn_len) ||
 	    st_read(vcpu, ST_RFLAGS)->rflags & X86_EFLAGS_TF)
 		return false;
-	if (!irqchip_fast_msr_write(vcpu, index, val))
+	if (!msr_fast_write(vcpu, index, val))
 		return false;
 	return keel_skip_insn(vcpu, &v);
 }
@@ -230,49 +243,23 @@ KEEL_EXPORT(keel_exit_cr_read);
 
 verdict_t keel_exit_dr(struct x86_vcpu *vcpu, int dr, int reg, bool write)
 {
-	u64 val;
-	int ret;
+	verdict_t v;
 
 	if (reg < 0)
 		return keel_exit_emulate(vcpu);
-	if (st_read(vcpu, ST_SEG)->cpl) {
+	if (debug_check_dr_access(vcpu, dr, &v))
+		return v;
+	if (!write) {
+		gpr_set(vcpu, reg, debug_get_dr(vcpu, dr));
+		return skip(vcpu);
+	}
+	if (debug_set_dr(vcpu, dr, gpr_mode(vcpu, reg))) {
 		keel_raise_gp(vcpu);
 		return VERDICT_RESUME;
 	}
-	if (write) {
-		ret = debug_dr_write(vcpu, dr, gpr_mode(vcpu, reg));
-	} else {
-		ret = debug_dr_read(vcpu, dr, &val);
-		if (!ret)
-			gpr_set(vcpu, reg, is_64bit_code(vcpu) ? val : (u32)val);
-	}
-	if (ret == DEBUG_TO_USER)
-		return debug_exit(vcpu, VEC_DB, DR6_BD_BIT);
-	return ret ? VERDICT_RESUME : skip(vcpu);
+	return skip(vcpu);
 }
 KEEL_EXPORT(keel_exit_dr);
-
-/* After an instruction that we completed with TF set. */
-verdict_t debug_step_trap(struct x86_vcpu *vcpu)
-{
-	if (debug_wants_db(&vcpu->debug))
-		return debug_exit(vcpu, VEC_DB, DR6_BS_BIT);
-	keel_raise_db(vcpu, DR6_BS_BIT);
-	return VERDICT_RESUME;
-}
-
-static verdict_t debug_exception(struct x86_vcpu *vcpu, u8 vector, u64 dr6)
-{
-	if (vector == VEC_BP) {
-		if (debug_wants_bp(&vcpu->debug))
-			return debug_exit(vcpu, VEC_BP, 0);
-		return keel_exit_emulate(vcpu);
-	}
-	if (debug_wants_db(&vcpu->debug))
-		return debug_exit(vcpu, VEC_DB, dr6);
-	keel_raise_db(vcpu, dr6);
-	return VERDICT_RESUME;
-}
 
 verdict_t keel_exit_exception(struct x86_vcpu *vcpu, u8 vector, bool has_error, u32 err,
 			      u64 payload)

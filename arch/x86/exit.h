@@ -76,7 +76,6 @@ verdict_t keel_exit_entry_failed(struct x86_vcpu *vcpu, u64 hw_reason);
 verdict_t exit_skip(struct x86_vcpu *vcpu);
 verdict_t exit_halt(struct x86_vcpu *vcpu);		/* HLT was executed, RIP is behind it */
 verdict_t exit_cr8_write(struct x86_vcpu *vcpu, u64 val);
-verdict_t debug_step_trap(struct x86_vcpu *vcpu);	/* the #DB of RFLAGS.TF after a completed instruction */
 verdict_t exit_delivery_failed(struct x86_vcpu *vcpu);
 void exit_fill_io(struct x86_vcpu *vcpu, bool in, u16 port, u8 size, u32 count);
 

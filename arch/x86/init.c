@@ -242,6 +242,14 @@ static void set_seg(struct x86_seg *s, u16 selector, u64 base, u32 limit, u16 at
 	*s = (struct x86_seg){ .base = base, .limit = limit, .selector = selector, .attr = attr };
 }
 
+/* EDX after reset: family, model, stepping. 0x600 while no CPUID was set. */
+static u32 cpu_signature(struct x86_vcpu *vcpu)
+{
+	struct kvm_cpuid_entry2 *e = cpuid_find(vcpu, 1, 0);
+
+	return e ? e->eax : 0x600;
+}
+
 /* SDM 3 table 9-1 and APM 2 table 14-1: the same registers, but for what INIT keeps. */
 static void reset_regs(struct x86_vcpu *vcpu, bool init)
 {
@@ -251,7 +259,7 @@ static void reset_regs(struct x86_vcpu *vcpu, bool init)
 	int i;
 
 	memset(r->gpr, 0, sizeof(r->gpr));
-	r->gpr[R_RDX] = cpuid_signature(vcpu);
+	r->gpr[R_RDX] = cpu_signature(vcpu);
 	r->rip = 0xfff0;
 	r->rflags = X86_EFLAGS_FIXED;
 	r->cr0 = X86_CR0_ET | cd_nw;

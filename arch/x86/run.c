@@ -10,6 +10,7 @@
 #include "virt/compat/compat_x86.h"
 #include "virt/compat/guest_context.h"
 #include "arch/x86/x86.h"
+#include "arch/x86/state.h"
 #include "arch/x86/trace.h"
 
 /* A pending #DF on top of #DF: the machine shuts down (SDM 3 6.15, "triple fault"). */
@@ -83,6 +84,16 @@ static void run_once(struct x86_vcpu *vcpu)
 	vendor_call(exited)(vcpu);
 }
 
+static void trace_exit(struct x86_vcpu *vcpu)
+{
+	u64 reason, info1, info2;
+	u32 intr, err;
+
+	vendor_call(exit_info)(vcpu, &reason, &info1, &info2, &intr, &err);
+	trace_kvm_exit(vcpu->v.id, keel_vendor.caps.trace_isa, reason, vcpu->regs.rip, info1,
+		       info2, intr, err);
+}
+
 /* Interrupts off. True when the handler with interrupts on has nothing left to do. */
 static bool run_guest(struct x86_vcpu *vcpu)
 {
@@ -92,7 +103,8 @@ static bool run_guest(struct x86_vcpu *vcpu)
 		trace_kvm_entry(vcpu->v.id, vcpu->regs.rip, false);
 		run_once(vcpu);
 		vcpu->v.stats.exits++;
-		trace_exit(vcpu);
+		if (trace_kvm_exit_enabled())
+			trace_exit(vcpu);
 		finished = vendor_call(fast_exit)(vcpu);
 		if (!finished || vcpu->ev.check || vcpu_has_requests(&vcpu->v) ||
 		    keel_xfer_work_pending())

@@ -21,7 +21,7 @@ struct kvm_run;
 
 /* What the hardware offers, filled by the vendor before registration. */
 struct vendor_caps {
-	u32	cpu_features[8];	/* reserved */
+	u32	trace_isa;		/* KVM_ISA_* of the kvm_exit tracepoint */
 	bool	nrip;			/* exits carry the next RIP */
 	bool	tsc_scaling;
 	u8	tsc_frac_bits;		/* fraction bits of the scaling ratio */
@@ -76,7 +76,7 @@ struct vendor_ops {
 	/* irqs on: normalise the exit and call the generic handler (exit.h). */
 	verdict_t (*handle_exit)(struct x86_vcpu *vcpu);
 
-	/* Events. inject: one per entry; EV_NONE takes back what was injected and not yet entered with. */
+	/* Events. inject: one per entry; EVT_NONE takes back what was injected and not yet entered with. */
 	void (*inject)(struct x86_vcpu *vcpu, const struct x86_event *ev);
 	/* Exit as soon as an interrupt (NMI) could be taken; off again when false. */
 	void (*irq_window)(struct x86_vcpu *vcpu, bool on);
