@@ -17,10 +17,13 @@
 #include <linux/atomic.h>
 #include <linux/log2.h>
 #include <linux/types.h>
+#include <linux/workqueue.h>
 #include <keel/arch_stats.h>
 
-struct vm;
+struct dentry;
+struct stats_file;
 struct vcpu;
+struct vm;
 
 #define KEEL_STATS_NAME_SIZE	48
 #define KEEL_HIST_BUCKETS	32
@@ -69,21 +72,36 @@ static inline void stats_hist_add(u64 *hist, u64 val)
 	hist[bucket < KEEL_HIST_BUCKETS ? bucket : KEEL_HIST_BUCKETS - 1]++;
 }
 
-/* Once, at module init and exit: descriptor tables and /sys/kernel/debug/kvm. 0 or -ENOMEM. */
-int stats_init(void);
+/*
+ * A VM's debugfs folder, kvm/PID-FD. It is made a moment after the VM, in a work item: an inode per
+ * statistic would be a large part of what a short-lived VM costs.
+ */
+struct stats_debugfs {
+	struct delayed_work	work;
+	struct dentry		*dir;
+	struct stats_file	*files;
+	int			pid, fd;
+};
+
+/* Once, at module init and exit: /sys/kernel/debug/kvm with the sums over all VMs. */
+void stats_init(void);
 void stats_exit(void);
 
-/* Name for the stats fd's header, "kvm-PID" and "kvm-PID/vcpu-ID". */
+/* Name for the stats fd's header, "kvm-PID" and "kvm-PID/vcpu-ID". At creation. */
 void stats_vm_name(struct vm *vm);
 void stats_vcpu_name(struct vcpu *vcpu);
 
 /*
- * debugfs folder of a VM, kvm/PID-FD, made when its fd exists (may sleep; no lock of the VM held;
- * a failure is silent, as debugfs goes) and removed before the VM's memory goes: readers are
- * waited for. The vCPUs' folders come with the VM's and are removed with it.
+ * stats_vm_show - the VM got its fd @fd: its debugfs folder will appear, with vcpuN folders for the
+ * vCPUs that there are by then. Cheap; called once. stats_vcpu_show - a vCPU came, maybe later
+ * than that: after it was published. Failures are silent, as debugfs goes.
  */
 void stats_vm_show(struct vm *vm, int fd);
 void stats_vcpu_show(struct vcpu *vcpu);
+/*
+ * Takes the folder away and waits for its readers: before vCPUs are freed. May sleep; no lock
+ * held. Harmless when stats_vm_show() was never called.
+ */
 void stats_vm_hide(struct vm *vm);
 
 /* KVM_GET_STATS_FD: a new fd that holds a reference to the VM, or -errno. */

@@ -65,7 +65,7 @@ struct vcpu {
 
 	struct vcpu_stats	stats;		/* [v] */
 	char			stats_id[48];
-	struct dentry		*debugfs;
+	struct dentry		*debugfs;	/* stats.c */
 };
 
 /*

@@ -53,7 +53,7 @@ struct vm {
 	unsigned int		max_vcpu_id;	/* [l] KVM_CAP_MAX_VCPU_ID, default KEEL_MAX_VCPU_ID */
 	unsigned int		last_boosted;	/* [x] index, vcpu_spin_yield() */
 
-	struct io_bus		*bus[KEEL_NR_BUSES];	/* [s] RCU pointer under srcu */
+	struct io_bus __rcu	*bus[KEEL_NR_BUSES];	/* [s] RCU pointer under srcu */
 	struct vm_coalesced	coalesced;	/* [o] */
 	struct vm_eventfds	eventfds;	/* [o] irqfds and ioeventfds */
 	struct irq_routing __rcu *routing;	/* [s] under irq_lock for writers */
@@ -67,7 +67,7 @@ struct vm {
 	struct module		*vendor;	/* [c] reference held */
 	struct vm_stats		stats;
 	char			stats_id[48];
-	struct dentry		*debugfs;
+	struct stats_debugfs	debugfs;
 };
 
 /* References. vm_get_safe() fails (false) when the VM is already dying. */
