@@ -42,7 +42,8 @@ static const struct lapic_reg lapic_regs[LAPIC_REGS_SIZE / 16] = {
 	R8(R_ALL, LAPIC_IRR),
 	[LAPIC_ESR / 16]	 = { R_ALL | W_ALL, 0, 0 },
 	[LAPIC_LVT_CMCI / 16]	 = { R_ALL | W_ALL, LVT_COMMON | LVT_MODE_BITS, LVT_PENDING },
-	[LAPIC_ICR / 16]	 = { R_ALL | W_ALL, 0xfffff & ~(ICR_RESERVED | ICR_BUSY), ICR_BUSY },
+	/* By MSR it has its own function. */
+	[LAPIC_ICR / 16]	 = { R_ALL | W_ALL, (u32)~ICR_BUSY, 0 },
 	[LAPIC_ICR2 / 16]	 = { R_X1 | W_X1, 0xff000000, 0 },
 	[LAPIC_LVT_TIMER / 16]	 = { R_ALL | W_ALL, LVT_COMMON | 3 << 17, LVT_PENDING },
 	[LAPIC_LVT_THERMAL / 16] = { R_ALL | W_ALL, LVT_COMMON | LVT_MODE_BITS, LVT_PENDING },
@@ -321,8 +322,8 @@ static void enter_mode(struct lapic *a, u8 mode)
 
 	WRITE_ONCE(a->mode, mode);
 	if (mode == LAPIC_OFF) {
-		lapic_timer_write_tmict(a, 0);
-		lapic_timer_set_deadline(a, 0);
+		lapic_put(a, LAPIC_TMICT, 0);
+		lapic_timer_reset(a);
 	}
 	set_ids(a, old);
 	set_sw_enabled(a);
@@ -331,17 +332,22 @@ static void enter_mode(struct lapic *a, u8 mode)
 	lapic_out_moved(a);
 }
 
-int lapic_set_base(struct lapic *a, u64 val, u64 reserved, bool host)
+bool lapic_base_ok(u64 old, u64 val, u64 reserved, bool host)
 {
 	u8 mode = base_mode(val);
 
 	if ((val & reserved) || (mode == LAPIC_OFF && (val & APIC_BASE_EXTD)))
-		return 1;
-	if (!host && !mode_change_ok(a->mode, mode))
+		return false;
+	return host || mode_change_ok(base_mode(old), mode);
+}
+
+int lapic_set_base(struct lapic *a, u64 val, u64 reserved, bool host)
+{
+	if (!lapic_base_ok(a->base, val, reserved, host))
 		return 1;
 	a->base = val;
-	if (mode != a->mode)
-		enter_mode(a, mode);
+	if (base_mode(val) != a->mode)
+		enter_mode(a, base_mode(val));
 	return 0;
 }
 
@@ -362,13 +368,12 @@ void lapic_reset(struct lapic *a, bool init, bool bsp, bool extint)
 	for (reg = LAPIC_LVT_TIMER; reg <= LAPIC_LVT_ERROR; reg += 16)
 		lapic_put(a, reg, LVT_MASKED);
 	if (extint)
-		lapic_put(a, LAPIC_LVT0, APIC_DM_EXTINT << 8);
+		lapic_put(a, LAPIC_LVT0, DM_EXTINT << 8);
 	lapic_set_version(a);
 	set_ids(a, a->mode);
 	/* SDM 3 11.4.7.3: INIT leaves an id that software wrote alone. */
 	if (init && a->mode == LAPIC_XAPIC)
 		lapic_put(a, LAPIC_ID, id);
-	WRITE_ONCE(a->irr_words, 0);
 	WRITE_ONCE(a->esr_pending, 0);
 	WRITE_ONCE(a->extint_msg, false);
 	lapic_timer_reset(a);
@@ -433,7 +438,6 @@ int lapic_set_state(struct lapic *a, const struct kvm_lapic_state *s)
 	if (x2apic)
 		set_ids(a, LAPIC_X2APIC);
 	lapic_set_version(a);
-	WRITE_ONCE(a->irr_words, 0);
 	WRITE_ONCE(a->esr_pending, 0);
 	set_sw_enabled(a);
 	lapic_update_extint(a);

@@ -79,7 +79,7 @@ enum lapic_logical { LOGICAL_NONE, LOGICAL_FLAT, LOGICAL_CLUSTER, LOGICAL_X2APIC
 struct apic_msg {
 	u32	dest;
 	u8	vector;
-	u8	mode;		/* APIC_DM_* */
+	u8	mode;		/* DM_* */
 	u8	shorthand;	/* SHORTHAND_*, only from a local APIC */
 	bool	logical;
 	bool	level;		/* trigger mode */
@@ -88,7 +88,8 @@ struct apic_msg {
 };
 
 /* ---- provided by the surroundings ---- */
-void lapic_out_irq(struct lapic *a);		/* IRR or the PIC's way changed: kick; any context */
+void lapic_out_irq(struct lapic *a, u8 vector, bool level);	/* IRR got a bit: kick; any context */
+void lapic_out_extint(struct lapic *a);		/* the PIC is to be asked: kick; any context */
 void lapic_out_recheck(struct lapic *a);	/* an interrupt became deliverable; own thread, no kick [v] */
 void lapic_out_nmi(struct lapic *a);
 void lapic_out_smi(struct lapic *a);
@@ -103,14 +104,16 @@ void lapic_out_moved(struct lapic *a);
 int lapic_out_send(struct lapic *src, const struct apic_msg *m);
 u64 lapic_in_now(struct lapic *a);		/* monotonic ns */
 u64 lapic_in_tsc(struct lapic *a);		/* the guest's TSC now */
-u32 lapic_in_tsc_khz(struct lapic *a);		/* the guest's TSC rate, not 0 */
+u64 lapic_in_tsc_to_ns(struct lapic *a, u64 ticks);	/* by the guest's TSC rate; saturates */
 
 /* ---- lapic.c: registers ---- */
 /* @regs: a zeroed page. The APIC is left as after power-up. */
 void lapic_init(struct lapic *a, struct lapic_domain *domain, u8 *regs, u32 id);
 /* INIT keeps base and id. @extint: LVT0 starts as ExtINT (the BSP, KVM_X86_QUIRK_LINT0_REENABLED). */
 void lapic_reset(struct lapic *a, bool init, bool bsp, bool extint);
-/* IA32_APIC_BASE. 0, or 1: #GP. @reserved: bits that this guest's CPUID does not allow. */
+/* IA32_APIC_BASE: may it change from @old to @val? @reserved: bits that this guest's CPUID does not allow. */
+bool lapic_base_ok(u64 old, u64 val, u64 reserved, bool host);
+/* 0, or 1: #GP. [v] */
 int lapic_set_base(struct lapic *a, u64 val, u64 reserved, bool host);
 /* Accesses of the register page; what the guest may not do is ignored or reported in ESR. [v] */
 void lapic_mmio_read(struct lapic *a, u32 offset, unsigned int len, void *data);
@@ -125,14 +128,14 @@ int lapic_set_state(struct lapic *a, const struct kvm_lapic_state *s);
 void lapic_set_version(struct lapic *a);
 
 /* ---- lapic_irq.c: IRR, ISR, priorities ---- */
-/* A vector for this APIC. >0 new, 0 already pending or APIC disabled by software. Any context. */
+/* A vector for this APIC. >0 new, 0 already pending, -1 disabled by software. Any context. */
 int lapic_accept_fixed(struct lapic *a, u8 vector, bool level);
 /* Any message that is known to be for this APIC. As above; -1 if it makes no sense. Any context. */
 int lapic_accept(struct lapic *a, const struct apic_msg *m);
 /* The interrupt of a local source by its LVT. As lapic_accept(). */
 int lapic_local_deliver(struct lapic *a, u32 lvt_reg);
 void lapic_error(struct lapic *a, u32 esr_bit);
-int lapic_highest_irr(struct lapic *a);			/* vector or -1, whatever its priority */
+int lapic_highest_irr(const struct lapic *a);		/* vector or -1, whatever its priority */
 int lapic_ack(struct lapic *a);				/* take the pending vector into service, or -1 */
 void lapic_eoi(struct lapic *a);
 void lapic_set_tpr(struct lapic *a, u8 tpr);
@@ -197,7 +200,7 @@ static inline bool lapic_vec_test(const struct lapic *a, u32 reg, u8 vector)
  * The interrupt that the CPU would take now if it had interrupts enabled:
  * vector, or -1. This is the check before every guest entry.
  */
-static inline int lapic_pending(struct lapic *a)
+static inline int lapic_pending(const struct lapic *a)
 {
 	int vec;
 

@@ -229,14 +229,14 @@ static int deliver_turn(struct lapic_domain *d, struct lapic **to, u32 n, const 
 		if (READ_ONCE(a->sw_enabled))
 			return lapic_accept(a, m);
 	}
-	return n ? 0 : -1;
+	return -1;
 }
 
 /* Ask everybody: broadcasts, shorthands, and ids that the map cannot resolve. */
 static int deliver_slow(struct lapic_domain *d, struct lapic_map *map, struct lapic *src,
 			const struct apic_msg *m)
 {
-	bool lowest = m->mode == APIC_DM_LOWEST;
+	bool lowest = m->mode == DM_LOWEST;
 	u32 nr = min(READ_ONCE(map->nr), map->size);
 	u32 turn = READ_ONCE(d->turn), i;
 	int sum = -1;
@@ -253,10 +253,8 @@ static int deliver_slow(struct lapic_domain *d, struct lapic_map *map, struct la
 			continue;
 		if (m->shorthand ? READ_ONCE(a->mode) == LAPIC_OFF : !lapic_match(d, a, m))
 			continue;
-		if (lowest && !READ_ONCE(a->sw_enabled)) {
-			add_result(&sum, 0);
+		if (lowest && !READ_ONCE(a->sw_enabled))
 			continue;
-		}
 		add_result(&sum, lapic_accept(a, m));
 		if (lowest)
 			break;
@@ -284,7 +282,7 @@ int lapic_deliver(struct lapic_domain *d, struct lapic_map *map, struct lapic *s
 		return deliver_slow(d, map, src, m);
 	if (likely(n == 1))
 		return lapic_accept(to[0], m);
-	if (m->mode == APIC_DM_LOWEST)
+	if (m->mode == DM_LOWEST)
 		return deliver_turn(d, to, n, m);
 	for (i = 0; i < n; i++)
 		add_result(&sum, lapic_accept(to[i], m));
@@ -324,13 +322,13 @@ void lapic_write_icr(struct lapic *a, u32 low, u32 dest)
 		.logical	= low & ICR_LOGICAL,
 		.assert		= low & ICR_LEVEL_ASSERT,
 		/* Only INIT knows levels; trigger mode is ignored for the rest (SDM 3 11.6.1). */
-		.level		= (low & ICR_TRIGGER_LEVEL) && (low >> 8 & 7) == APIC_DM_INIT,
+		.level		= (low & ICR_TRIGGER_LEVEL) && (low >> 8 & 7) == DM_INIT,
 		.x2apic_src	= x2apic,
 	};
 
-	if (m.mode == APIC_DM_RESERVED || m.mode == APIC_DM_EXTINT)
+	if (m.mode == DM_RESERVED || m.mode == DM_EXTINT)
 		return;
-	if (m.mode <= APIC_DM_LOWEST && m.vector < 16) {
+	if (m.mode <= DM_LOWEST && m.vector < 16) {
 		lapic_error(a, ESR_SEND_VECTOR);
 		return;
 	}

@@ -6,31 +6,35 @@
 
 /*
  * irr_words is a summary of IRR that may say too much, never too little: who
- * sets an IRR bit sets the summary bit after it, who clears a summary bit
- * looks at the word once more. A word is found by one bit scan.
+ * sets an IRR bit sets the summary bit after it; the vCPU's own thread, which
+ * alone clears, looks at the word once more after it has cleared the summary bit.
  */
-int lapic_highest_irr(struct lapic *a)
+int lapic_highest_irr(const struct lapic *a)
 {
-	unsigned int tries;
+	unsigned long words = READ_ONCE(a->irr_words);
 
-	/* Each turn but the last clears a bit that only a new interrupt sets again. */
-	for (tries = 0; tries < 2 * NR_VEC_WORDS; tries++) {
-		unsigned long words = READ_ONCE(a->irr_words);
-		unsigned int n;
-		u32 bits;
+	while (words) {
+		unsigned int n = __fls(words);
+		u32 bits = lapic_get(a, LAPIC_IRR + n * 0x10);
 
-		if (!words)
-			return -1;
-		n = __fls(words);
-		bits = lapic_get(a, LAPIC_IRR + n * 0x10);
 		if (likely(bits))
 			return n * 32 + __fls(bits);
-		clear_bit(n, &a->irr_words);
-		smp_mb__after_atomic();
-		if (lapic_get(a, LAPIC_IRR + n * 0x10))
-			set_bit(n, &a->irr_words);
+		words &= ~BIT(n);
 	}
 	return -1;
+}
+
+static void clear_irr(struct lapic *a, u8 vector)
+{
+	unsigned int n = vector >> 5;
+
+	clear_bit(vector & 31, lapic_word(a, LAPIC_IRR, vector));
+	if (lapic_get(a, LAPIC_IRR + n * 0x10))
+		return;
+	clear_bit(n, &a->irr_words);
+	smp_mb__after_atomic();
+	if (lapic_get(a, LAPIC_IRR + n * 0x10))
+		set_bit(n, &a->irr_words);
 }
 
 static int highest_isr(const struct lapic *a)
@@ -71,6 +75,8 @@ void lapic_recount(struct lapic *a)
 	unsigned long isr = 0;
 	unsigned int n;
 
+	WRITE_ONCE(a->irr_words, 0);
+	smp_mb();	/* whoever found a summary bit still set has set its IRR bit before */
 	for (n = 0; n < NR_VEC_WORDS; n++) {
 		if (lapic_get(a, LAPIC_IRR + n * 0x10))
 			set_bit(n, &a->irr_words);
@@ -87,7 +93,7 @@ void lapic_update_extint(struct lapic *a)
 
 	/* An APIC that is off leaves the CPU with its INTR pin: the PIC's (SDM 3 11.4.3). */
 	WRITE_ONCE(a->extint_ok, a->mode == LAPIC_OFF ||
-		   (!(lvt0 & LVT_MASKED) && LVT_MODE(lvt0) == APIC_DM_EXTINT));
+		   (!(lvt0 & LVT_MASKED) && LVT_MODE(lvt0) == DM_EXTINT));
 }
 
 static void set_tmr(struct lapic *a, u8 vector, bool level)
@@ -108,7 +114,7 @@ int lapic_accept_fixed(struct lapic *a, u8 vector, bool level)
 	bool was;
 
 	if (unlikely(!READ_ONCE(a->sw_enabled)))
-		return 0;
+		return -1;
 	if (unlikely(vector < 16)) {
 		lapic_error(a, ESR_RECV_VECTOR);
 		return 0;
@@ -119,7 +125,7 @@ int lapic_accept_fixed(struct lapic *a, u8 vector, bool level)
 		set_bit(n, &a->irr_words);
 	if (was)
 		return 0;	/* who set it kicks */
-	lapic_out_irq(a);
+	lapic_out_irq(a, vector, level);
 	return 1;
 }
 
@@ -135,23 +141,23 @@ static int accept_init(struct lapic *a, const struct apic_msg *m)
 int lapic_accept(struct lapic *a, const struct apic_msg *m)
 {
 	switch (m->mode) {
-	case APIC_DM_FIXED:
-	case APIC_DM_LOWEST:
+	case DM_FIXED:
+	case DM_LOWEST:
 		return lapic_accept_fixed(a, m->vector, m->level);
-	case APIC_DM_SMI:
+	case DM_SMI:
 		lapic_out_smi(a);
 		return 1;
-	case APIC_DM_NMI:
+	case DM_NMI:
 		lapic_out_nmi(a);
 		return 1;
-	case APIC_DM_INIT:
+	case DM_INIT:
 		return accept_init(a, m);
-	case APIC_DM_SIPI:
+	case DM_SIPI:
 		lapic_out_sipi(a, m->vector);
 		return 1;
-	case APIC_DM_EXTINT:
+	case DM_EXTINT:
 		WRITE_ONCE(a->extint_msg, true);
-		lapic_out_irq(a);
+		lapic_out_extint(a);
 		return 1;
 	default:
 		return -1;
@@ -170,7 +176,7 @@ int lapic_local_deliver(struct lapic *a, u32 lvt_reg)
 	if (READ_ONCE(a->mode) == LAPIC_OFF || (lvt & LVT_MASKED))
 		return -1;
 	/* SDM 3 11.5.1: only these are valid in an LVT. Timer and error LVT have no mode field. */
-	if (m.mode == APIC_DM_LOWEST || m.mode == APIC_DM_SIPI || m.mode == APIC_DM_RESERVED)
+	if (m.mode == DM_LOWEST || m.mode == DM_SIPI || m.mode == DM_RESERVED)
 		return -1;
 	return lapic_accept(a, &m);
 }
@@ -192,7 +198,7 @@ int lapic_ack(struct lapic *a)
 
 	if (vec < 0)
 		return -1;
-	clear_bit(vec & 31, lapic_word(a, LAPIC_IRR, vec));
+	clear_irr(a, vec);
 	__set_bit(vec & 31, lapic_word(a, LAPIC_ISR, vec));
 	a->isr_words |= BIT(vec >> 5);
 	/* It was above the gate, so its class is the priority now. */

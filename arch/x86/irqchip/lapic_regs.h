@@ -50,14 +50,14 @@
 
 /* Delivery modes: LVTs, ICR, I/O APIC entries, MSI data. */
 enum {
-	APIC_DM_FIXED	= 0,
-	APIC_DM_LOWEST	= 1,
-	APIC_DM_SMI	= 2,
-	APIC_DM_RESERVED = 3,
-	APIC_DM_NMI	= 4,
-	APIC_DM_INIT	= 5,
-	APIC_DM_SIPI	= 6,
-	APIC_DM_EXTINT	= 7,
+	DM_FIXED	= 0,
+	DM_LOWEST	= 1,
+	DM_SMI		= 2,
+	DM_RESERVED	= 3,
+	DM_NMI		= 4,
+	DM_INIT		= 5,
+	DM_SIPI		= 6,
+	DM_EXTINT	= 7,
 };
 
 /* Timer modes: LVT timer bits 18:17. */

@@ -187,15 +187,10 @@ void lapic_timer_restore(struct lapic *a)
 	start(a, count);
 }
 
-/* From TSC ticks to ns, rounded up; "for ever" for what no clock will see. */
+/* At least 1; "for ever" for what no clock will see. */
 static u64 tsc_to_ns(struct lapic *a, u64 ticks)
 {
-	u32 khz = max_t(u32, lapic_in_tsc_khz(a), 1);
-
-	/* ticks / khz ms < 2^41 ms keeps the product below FOREVER_NS. */
-	if (ticks >= ((u64)khz << 40))
-		return FOREVER_NS;
-	return mul_u64_u64_div_u64(ticks, 1000000, khz) + 1;
+	return min_t(u64, lapic_in_tsc_to_ns(a, ticks), FOREVER_NS - 1) + 1;
 }
 
 static bool tsc_reached(struct lapic *a, u64 *ns)

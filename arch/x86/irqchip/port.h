@@ -18,7 +18,7 @@
 #include <linux/nospec.h>
 #include <linux/string.h>
 #include <linux/types.h>
-#include <linux/atomic.h>
+#include <asm/barrier.h>
 
 #else
 
@@ -44,6 +44,7 @@ typedef int64_t s64;
 #define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
 #define WRITE_ONCE(x, v)	__atomic_store_n(&(x), (v), __ATOMIC_RELAXED)
 #define smp_mb__after_atomic()	__atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define smp_mb()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define smp_rmb()		__atomic_thread_fence(__ATOMIC_ACQUIRE)
 #define smp_wmb()		__atomic_thread_fence(__ATOMIC_RELEASE)
 #define array_index_nospec(i, n) ((i) < (n) ? (i) : 0)
