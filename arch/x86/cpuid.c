@@ -49,6 +49,13 @@ struct kvm_cpuid_entry2 *cpuid_find(struct x86_vcpu *vcpu, u32 function, u32 ind
 }
 KEEL_EXPORT(cpuid_find);
 
+u32 cpuid_signature(struct x86_vcpu *vcpu)
+{
+	struct kvm_cpuid_entry2 *e = cpuid_find(vcpu, 1, 0);
+
+	return e ? e->eax : 0x600;
+}
+
 static void index_entries(struct vcpu_cpuid *c)
 {
 	unsigned int i;
@@ -210,7 +217,8 @@ static void derive_ranges(struct vcpu_cpuid *c)
 	c->kvm_features = 0;
 	for (i = 0, f = 0x40000000; i < 256 && !c->kvm_base; i++, f += 0x100) {
 		e = find(c, f, 0);
-		if (e && !memcmp(&e->ebx, "KVMKVMKVM\0\0\0", 12))
+		if (e && e->ebx == KVM_SIGNATURE_EBX && e->ecx == KVM_SIGNATURE_ECX &&
+		    e->edx == KVM_SIGNATURE_EDX)
 			c->kvm_base = f;
 	}
 	e = c->kvm_base ? find(c, c->kvm_base | 1, 0) : NULL;

@@ -51,6 +51,14 @@ struct vcpu_cpuid {
 	u16			first[2][0x20];
 };
 
+/* Leaf 0x80000001 EDX repeats these bits of leaf 1 EDX on some CPUs (APM 3 E.4.2). */
+#define CPUID_1_EDX_ALIASES	0x0183f3ffu
+
+/* "KVMKVMKVM\0\0\0" */
+#define KVM_SIGNATURE_EBX	0x4b4d564b
+#define KVM_SIGNATURE_ECX	0x564b4d56
+#define KVM_SIGNATURE_EDX	0x4d
+
 #define cpuid_word_real(w) \
 	((w) != CPUID_8086_0001_EDX && (w) != CPUID_LNX_1 && (w) != CPUID_LNX_2 && \
 	 (w) != CPUID_LNX_3 && (w) != CPUID_LNX_4 && (w) != CPUID_LNX_5)
@@ -89,6 +97,9 @@ bool cpuid_emulate(struct x86_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx
 
 /* The entry of @function and @index (ignored where it has no meaning), or NULL. Own thread. */
 struct kvm_cpuid_entry2 *cpuid_find(struct x86_vcpu *vcpu, u32 function, u32 index);
+
+/* Leaf 1 EAX, which RDX holds after a reset. */
+u32 cpuid_signature(struct x86_vcpu *vcpu);
 
 /* An input of the runtime bits changed: CR4.OSXSAVE/PKE, XCR0, XSS, APIC base, MISC_ENABLE. Cheap. */
 static inline void cpuid_runtime_changed(struct vcpu_cpuid *c)

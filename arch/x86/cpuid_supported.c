@@ -60,9 +60,7 @@ static void drop_dependents(void)
 {
 	u32 *caps = keel_cpu_caps;
 
-	caps[CPUID_8000_0001_EDX] &= ~caps[CPUID_1_EDX] | F(SYSCALL) | F(NX) | F(MMXEXT) |
-				     F(FXSR_OPT) | F(GBPAGES) | F(RDTSCP) | F(LM) | F(3DNOWEXT) |
-				     F(3DNOW) | caps[CPUID_1_EDX];
+	caps[CPUID_8000_0001_EDX] &= ~CPUID_1_EDX_ALIASES | caps[CPUID_1_EDX];
 	if (!keel_cpu_has(X86_FEATURE_XSAVE))
 		caps[CPUID_D_1_EAX] = 0;
 	if (!(keel_xcr0_supported & XFEATURE_MASK_YMM)) {
@@ -153,7 +151,7 @@ static void add_caches(struct table *t, u32 function)
 
 	for (i = 0; i < MAX_SUBLEAVES; i++) {
 		add(t, function, i, true);
-		if (!(cpuid_eax_count(function, i) & 0x1f))
+		if (!(raw_reg(function, i, 0) & 0x1f))
 			break;
 	}
 }
@@ -161,7 +159,7 @@ static void add_caches(struct table *t, u32 function)
 static void add_leaf_7(struct table *t)
 {
 	struct kvm_cpuid_entry2 *e = add_zero(t, 7, 0, true);
-	u32 max = min(cpuid_eax_count(7, 0), 2u);
+	u32 max = min(raw_reg(7, 0, 0), 2u);
 
 	if (e) {
 		e->eax = max;
@@ -331,7 +329,9 @@ static void add_kvm(struct table *t)
 
 	if (e) {
 		e->eax = KVM_CPUID_FEATURES;
-		memcpy(&e->ebx, "KVMKVMKVM\0\0\0", 12);
+		e->ebx = KVM_SIGNATURE_EBX;
+		e->ecx = KVM_SIGNATURE_ECX;
+		e->edx = KVM_SIGNATURE_EDX;
 	}
 	e = add_zero(t, KVM_CPUID_FEATURES, 0, false);
 	if (e)

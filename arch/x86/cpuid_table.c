@@ -10,15 +10,10 @@
 
 enum { EAX, EBX, ECX, EDX };
 
-/* Leaf 0x80000001 EDX repeats these bits of leaf 1 EDX on some CPUs (APM 3 E.4.2). */
-#define ALIASES	(F(FPU) | F(VME) | F(DE) | F(PSE) | F(TSC) | F(MSR) | F(PAE) | F(MCE) |	\
-		 F(CX8) | F(APIC) | F(MTRR) | F(PGE) | F(MCA) | F(CMOV) | F(PAT) |	\
-		 F(PSE36) | F(MMX) | F(FXSR))
-
 const struct cpuid_allow cpuid_allow_list[] = {
 	{
 		.word = CPUID_1_EDX, .function = 1, .reg = EDX,
-		.host = ALIASES | F(SEP) | F(CLFLUSH) | F(XMM) | F(XMM2) | F(SELFSNOOP),
+		.host = CPUID_1_EDX_ALIASES | F(SEP) | F(CLFLUSH) | F(XMM) | F(XMM2) | F(SELFSNOOP),
 	}, {
 		/* TSC_DEADLINE comes with a capability, OSXSAVE follows CR4. */
 		.word = CPUID_1_ECX, .function = 1, .reg = ECX,
@@ -30,7 +25,7 @@ const struct cpuid_allow cpuid_allow_list[] = {
 		.word = CPUID_8000_0001_EDX, .function = 0x80000001, .reg = EDX,
 		.host = F(SYSCALL) | F(NX) | F(MMXEXT) | F(FXSR_OPT) | F(GBPAGES) | F(RDTSCP) |
 			F(LM) | F(3DNOWEXT) | F(3DNOW),
-		.raw = ALIASES,
+		.raw = CPUID_1_EDX_ALIASES,
 	}, {
 		.word = CPUID_8000_0001_ECX, .function = 0x80000001, .reg = ECX,
 		.host = F(LAHF_LM) | F(CMP_LEGACY) | F(CR8_LEGACY) | F(ABM) | F(SSE4A) |

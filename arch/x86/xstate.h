@@ -51,7 +51,7 @@ void xstate_changed(struct x86_vcpu *vcpu);
 void __xstate_load_guest(struct x86_vcpu *vcpu);
 void __xstate_load_host(struct x86_vcpu *vcpu);
 
-/* The vcpu's own vcpu_fpu, for the inlines below (x86.h defines the struct later). */
+/* Bring the thread's FPU registers back if the kernel has used the FPU. Interrupts off. */
 static inline void fpu_ensure_loaded(void)
 {
 	if (unlikely(test_thread_flag(TIF_NEED_FPU_LOAD)))
@@ -80,13 +80,8 @@ unsigned int xstate_uabi_size(void);
 /* CPUID.D: bytes of the area that holds @mask, @compacted as XSAVEC writes it. */
 u32 xstate_area_size(u64 mask, bool compacted);
 
-/* ioctls; structures are kernel copies. */
-void fpu_get(struct x86_vcpu *vcpu, struct kvm_fpu *fpu);
-int fpu_set(struct x86_vcpu *vcpu, const struct kvm_fpu *fpu);
+/* The registers in the uncompacted format of XSAVE; the vCPU is not in KVM_RUN. */
 void xsave_get(struct x86_vcpu *vcpu, void *buf, unsigned int size);
-int xsave_set(struct x86_vcpu *vcpu, const void *buf);
-void xcrs_get(struct x86_vcpu *vcpu, struct kvm_xcrs *x);
-int xcrs_set(struct x86_vcpu *vcpu, const struct kvm_xcrs *x);
 
 /* IA32_XSS written: 0 or 1 (#GP). */
 int xss_set(struct x86_vcpu *vcpu, u64 val, bool host);
