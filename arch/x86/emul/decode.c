@@ -372,10 +372,12 @@ static int immediate(struct emul_ctxt *c, u8 kind)
 	}
 }
 
-static const struct emul_opcode *first_row(const struct emul_insn *i)
+static const struct emul_opcode *first_row(const struct emul_insn *i, bool is64)
 {
 	switch (i->map) {
 	case EMUL_MAP_1B:
+		if (i->opcode == 0x63 && is64)
+			return &emul_movsxd;
 		return &emul_map_1b[i->opcode];
 	case EMUL_MAP_0F:
 		return &emul_map_0f[i->opcode];
@@ -394,12 +396,12 @@ static u32 prefix_index(const struct emul_insn *i)
 	return i->opsize ? 1 : 0;
 }
 
-static const struct emul_opcode *find_row(const struct emul_insn *i)
+static const struct emul_opcode *find_row(const struct emul_insn *i, bool is64)
 {
-	const struct emul_opcode *op = first_row(i);
+	const struct emul_opcode *op = first_row(i, is64);
 	u32 depth;
 
-	for (depth = 0; depth < 4 && op && (op->flags & T_ANY); depth++) {
+	for (depth = 0; depth < 5 && op && (op->flags & T_ANY); depth++) {
 		u32 n;
 
 		if (op->flags & T_REG)
@@ -412,7 +414,7 @@ static const struct emul_opcode *find_row(const struct emul_insn *i)
 			n = array_index_nospec(prefix_index(i), 4);
 		op = &op->table[n];
 	}
-	return op;
+	return op && (op->flags & T_ANY) ? NULL : op;
 }
 
 /* #UD conditions that the encoding and the mode alone decide. */
@@ -480,7 +482,7 @@ int emul_decode(struct emul_ctxt *c, const u8 *bytes, u32 nr)
 	ret = immediate(c, attr & L_KIND);
 	if (ret)
 		return ret;
-	op = find_row(i);
+	op = find_row(i, emul_is64(c));
 	ret = check_row(c, op);
 	if (!ret)
 		i->op = op;
@@ -496,15 +498,12 @@ bool emul_io_operand(const struct emul_ctxt *c, u16 *port, u32 *size, bool *in)
 		return false;
 	if (op >= 0xe4 && op <= 0xe7) {
 		*port = (u8)i->imm;
-		*in = op < 0xe6;
 	} else if ((op >= 0xec && op <= 0xef) || (op >= 0x6c && op <= 0x6f)) {
 		*port = (u16)c->regs->gpr[EMUL_RDX];
-		*in = (op & 0x83) == 0x80 ? op < 0xee : op < 0x6e;
-		if (op >= 0xec)
-			*in = op < 0xee;
 	} else {
 		return false;
 	}
+	*in = !(op & 2);
 	*size = !(op & 1) ? 1 : i->op_bytes == 2 ? 2 : 4;
 	return true;
 }

@@ -342,8 +342,9 @@ struct emul_ctxt {
 	struct emul_seg segs[EMUL_NR_SEGS];
 	u16 seg_valid, seg_dirty;	/* masks over segs[] */
 	bool resumed;			/* not the first attempt */
-	bool no_commit_rip;		/* the handler has set w.rip */
-	bool keep_rf;
+	bool rip_set;			/* the handler has set w.rip */
+	bool keep_rf;			/* ... and RFLAGS.RF */
+	u8 step;			/* which RFLAGS.TF counts: enum emul_step */
 	u8 log_nr, log_pos, log_wait;
 	struct emul_xfer log[EMUL_LOG_MAX];
 	struct {

@@ -78,6 +78,13 @@
 #define EFER_EMUL_LMA		0x400u
 #define EFER_EMUL_FFXSR		0x4000u
 
+/* When does RFLAGS.TF trap after this instruction? */
+enum emul_step {
+	STEP_OLD,	/* as it was before */
+	STEP_NEVER,	/* INT n, MOV SS */
+	STEP_NEW,	/* SYSCALL, SYSRET: as it is now (SDM 2B SYSCALL) */
+};
+
 /* Where an operand is. */
 enum emul_operand {
 	O_NONE,
@@ -124,13 +131,15 @@ struct emul_opcode {
 #define F_MEM		BIT(14)		/* #UD for a register form */
 #define F_BITOFF	BIT(15)		/* BT family: register bit offset moves the address */
 #define F_UNIMPL	BIT(16)		/* the CPU defines it; we do not emulate it */
-#define F_FIXUP		BIT(17)		/* row has no operands but wants ea computed */
+#define F_WORD		BIT(17)		/* operands are 16 bits wide */
 #define F_VEX		BIT(18)		/* exists with a VEX prefix also (or only: F_VEXONLY) */
 #define F_VEXONLY	BIT(19)
 #define F_XCHG		BIT(20)		/* memory form is locked without a prefix */
+#define F_PORT		BIT(21)		/* port I/O: the handler calls the intercept hook */
 
 extern const struct emul_opcode emul_map_1b[256];
 extern const struct emul_opcode emul_map_0f[256];
+extern const struct emul_opcode emul_movsxd;	/* 63h in 64-bit mode; ARPL elsewhere */
 const struct emul_opcode *emul_row_0f38(u8 opcode);
 const struct emul_opcode *emul_row_0f3a(u8 opcode);
 
@@ -195,6 +204,9 @@ void emul_add_sp(struct emul_ctxt *c, s64 delta);
 int emul_io_allowed(struct emul_ctxt *c, u16 port, u32 size);
 
 /* operand.c */
+u64 emul_ea(struct emul_ctxt *c);
+int emul_run_operands(struct emul_ctxt *c, const struct emul_opcode *op);
+u64 emul_next_rip(const struct emul_ctxt *c);
 u64 emul_get_gpr(const struct emul_ctxt *c, u8 reg, u32 bytes);
 void emul_set_gpr(struct emul_ctxt *c, u8 reg, u64 val, u32 bytes);
 /* The plain register, no AH..BH aliasing. */
@@ -251,6 +263,9 @@ void emul_desc_to_seg(const struct emul_desc *d, u16 sel, struct emul_seg *seg);
 int emul_desc_accessed(struct emul_ctxt *c, struct emul_desc *d);
 /* Loads ES, SS, DS, FS or GS as MOV does; @vector for bad selectors (#GP, or #TS). */
 int emul_load_data_seg(struct emul_ctxt *c, enum emul_sreg s, u16 sel, u8 cpl, u8 vector);
+int emul_code_seg(struct emul_ctxt *c, u16 sel, u8 level, bool is_ret, u8 vector,
+		  struct emul_seg *seg);
+int emul_check_umip(struct emul_ctxt *c);
 int emul_load_ldt(struct emul_ctxt *c, u16 sel, u8 vector);
 void emul_load_real_seg(struct emul_ctxt *c, enum emul_sreg s, u16 sel);
 
@@ -269,13 +284,12 @@ HANDLER(em_rol); HANDLER(em_ror); HANDLER(em_rcl); HANDLER(em_rcr); HANDLER(em_s
 HANDLER(em_shr); HANDLER(em_sar); HANDLER(em_shld); HANDLER(em_shrd);
 HANDLER(em_bt); HANDLER(em_bts); HANDLER(em_btr); HANDLER(em_btc);
 HANDLER(em_bsf); HANDLER(em_bsr); HANDLER(em_tzcnt); HANDLER(em_lzcnt); HANDLER(em_popcnt);
-HANDLER(em_andn); HANDLER(em_crc32); HANDLER(em_shiftx); HANDLER(em_rorx);
-/* operand.c */
+/* move.c */
 HANDLER(em_mov); HANDLER(em_movsx8); HANDLER(em_movsx16); HANDLER(em_movsx32);
-HANDLER(em_xchg); HANDLER(em_nop); HANDLER(em_lea); HANDLER(em_push); HANDLER(em_pop);
+HANDLER(em_xchg); HANDLER(em_nop); HANDLER(em_nop_xchg); HANDLER(em_lea); HANDLER(em_push); HANDLER(em_pop);
 HANDLER(em_pusha); HANDLER(em_popa); HANDLER(em_pushf); HANDLER(em_popf);
 HANDLER(em_enter); HANDLER(em_leave); HANDLER(em_xlat); HANDLER(em_lahf); HANDLER(em_sahf);
-HANDLER(em_pop_rm); HANDLER(em_xchg_acc);
+HANDLER(em_pop_rm);
 /* control.c */
 HANDLER(em_jcc); HANDLER(em_jmp_rel); HANDLER(em_jmp_rm); HANDLER(em_call_rel);
 HANDLER(em_call_rm); HANDLER(em_ret); HANDLER(em_loop); HANDLER(em_jcxz);
