@@ -14,6 +14,7 @@
 #include <keel/notifier.h>
 #include <keel/vm.h>
 #include "virt/compat/compat.h"
+#include "virt/trace.h"
 
 static struct vm *mn_vm(struct mmu_notifier *mn)
 {
@@ -76,6 +77,7 @@ static int mn_invalidate_start(struct mmu_notifier *mn, const struct mmu_notifie
 {
 	struct vm *vm = mn_vm(mn);
 
+	trace_kvm_unmap_hva_range(range->start, range->end);
 	write_lock(&vm->mmu_lock);
 	__invalidate_begin(&vm->notifier, range->start, range->end);
 	/*
@@ -119,12 +121,14 @@ static bool age_hvas(struct vm *vm, hva_t start, hva_t end, bool clear)
 static keel_young_t mn_clear_young(struct mmu_notifier *mn, struct mm_struct *mm,
 				   unsigned long start, unsigned long end)
 {
+	trace_kvm_age_hva(start, end);
 	return age_hvas(mn_vm(mn), start, end, true);
 }
 
 static keel_young_t mn_test_young(struct mmu_notifier *mn, struct mm_struct *mm,
 				  unsigned long addr)
 {
+	trace_kvm_test_age_hva(addr);
 	return age_hvas(mn_vm(mn), addr, addr + 1, false);
 }
 

@@ -9,7 +9,6 @@
 #include <linux/atomic.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
-#include <linux/rwlock.h>
 #include <linux/spinlock.h>
 #include <linux/srcu.h>
 #include <linux/xarray.h>
@@ -48,6 +47,7 @@ struct vm {
 	struct vm_notifier	notifier;	/* [m] */
 
 	struct xarray		vcpus;		/* [x] by index 0..nr-1; never shrinks while the VM lives */
+	struct xarray		vcpus_by_id;	/* [x] zero entries while being created */
 	atomic_t		nr_vcpus;	/* published after the vcpus entry */
 	unsigned int		created_vcpus;	/* [l] includes those being created */
 	unsigned int		max_vcpu_id;	/* [l] KVM_CAP_MAX_VCPU_ID, default KEEL_MAX_VCPU_ID */

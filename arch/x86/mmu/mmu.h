@@ -13,6 +13,7 @@
 #include <keel/types.h>
 #include <keel/memslot.h>
 #include <keel/verdict.h>
+#include "arch/x86/mmu/walk_env.h"
 
 struct vm;
 struct vcpu;
@@ -42,6 +43,8 @@ struct vcpu_mmu {
 
 /* Called when a vendor has registered: chooses the entry format. -EINVAL. */
 int mmu_module_init(void);
+/* Frames from here on can be in no slot: neither the host's addresses nor the tables reach them. */
+gfn_t mmu_gfn_limit(const struct vm_mmu *mmu);
 
 int mmu_vm_init(struct x86_vm *vm);
 /* No vCPU exists any more and the notifier is gone. */
@@ -63,28 +66,6 @@ int mmu_load_root(struct x86_vcpu *vcpu);
  * is filled in. -EINTR: a fatal signal. -ENOMEM.
  */
 verdict_t mmu_fault(struct x86_vcpu *vcpu, const struct x86_s2_fault *f, bool *emulate);
-
-/* Access rights asked of a guest walk. */
-enum {
-	GW_WRITE	= 1 << 0,
-	GW_USER		= 1 << 1,	/* at CPL 3 */
-	GW_FETCH	= 1 << 2,
-	GW_IMPLICIT	= 1 << 3,	/* supervisor access of the CPU itself (GDT, TSS): SMAP ignores AC */
-};
-
-/* #PF error code bits (SDM 3 4.7). */
-#define PFERR_P		(1u << 0)
-#define PFERR_W		(1u << 1)
-#define PFERR_U		(1u << 2)
-#define PFERR_RSVD	(1u << 3)
-#define PFERR_I		(1u << 4)
-#define PFERR_PK	(1u << 5)
-
-struct guest_walk_result {
-	gpa_t		gpa;		/* of the byte asked for */
-	u64		page_size;	/* of the guest's mapping, bytes */
-	u32		error_code;	/* of the #PF, when the walk returned 1 */
-};
 
 /*
  * guest_walk - translate @gva by the guest's own tables as the CPU would, setting

@@ -15,7 +15,6 @@ enum { MMU_FMT_NPT, MMU_FMT_EPT, NR_MMU_FMTS };
 
 #define S2_ENTRIES	512
 #define S2_MAX_LEVELS	5
-#define S2_ADDR_MASK	0x000ffffffffff000ull	/* bits 51:12 in both formats */
 #define S2_PS		(1ull << 7)		/* a leaf above level 1, in both formats */
 
 /*
@@ -28,7 +27,7 @@ enum { MMU_FMT_NPT, MMU_FMT_EPT, NR_MMU_FMTS };
  * An absent mask is 0. A leaf is: leaf | (writable ? write : 0) | (exec ? exec : nx) |
  * (device ? mem_device : mem_ram) | accessed | (writable ? dirty : 0).
  */
-struct pte_format {
+struct s2e_format {
 	u64	present;	/* any of these set: the hardware may use the entry */
 	u64	table;		/* all bits of an entry that points to a table */
 	u64	leaf;		/* bits of every leaf */
@@ -39,60 +38,64 @@ struct pte_format {
 	u64	dirty;
 	u64	mem_ram;	/* memory type of RAM */
 	u64	mem_device;	/* and of everything else */
+	u64	addr;		/* bits 51:12 in both, without the host's memory encryption bit */
 };
 
-extern const struct pte_format pte_formats[NR_MMU_FMTS];
+extern const struct s2e_format s2e_formats[NR_MMU_FMTS];
 /* The format in use, a copy: read-mostly and without an indirection. */
-extern struct pte_format s2_fmt;
+extern struct s2e_format s2_fmt;
 
-/* pte_select - take @fmt into use; @ad: the hardware keeps A and D bits. False for an unknown format. */
-bool pte_select(unsigned int fmt, bool ad);
+/*
+ * s2e_select - take @fmt into use. @ad: the hardware keeps A and D bits. @encrypt: address bit that
+ * the host sets for its own RAM (APM 2 7.10), or 0. False for an unknown format.
+ */
+bool s2e_select(unsigned int fmt, bool ad, u64 encrypt);
 
-static inline bool pte_present(u64 e)
+static inline bool s2e_present(u64 e)
 {
 	return e & s2_fmt.present;
 }
 
 /* @e is present. Level 1 has leaves only. */
-static inline bool pte_is_leaf(u64 e, int level)
+static inline bool s2e_is_leaf(u64 e, int level)
 {
 	return level == 1 || (e & S2_PS);
 }
 
-static inline bool pte_writable(u64 e)
+static inline bool s2e_writable(u64 e)
 {
 	return e & s2_fmt.write;
 }
 
-static inline bool pte_executable(u64 e)
+static inline bool s2e_executable(u64 e)
 {
 	return s2_fmt.exec ? e & s2_fmt.exec : !(e & s2_fmt.nx);
 }
 
 /* True also when the hardware does not tell. */
-static inline bool pte_young(u64 e)
+static inline bool s2e_young(u64 e)
 {
 	return !s2_fmt.accessed || (e & s2_fmt.accessed);
 }
 
-static inline u64 pte_addr(u64 e)
+static inline u64 s2e_addr(u64 e)
 {
-	return e & S2_ADDR_MASK;
+	return e & s2_fmt.addr;
 }
 
-static inline u64 pte_make_table(u64 hpa)
+static inline u64 s2e_make_table(u64 hpa)
 {
 	return hpa | s2_fmt.table;
 }
 
-struct pte_rights {
+struct s2e_rights {
 	bool	host_write;	/* the host's mapping allows writes */
 	bool	write;		/* and so does this entry, now */
 	bool	exec;
 	bool	device;		/* not RAM: uncached unless the guest says otherwise */
 };
 
-u64 pte_make_leaf(u64 hpa, int level, struct pte_rights r);
+u64 s2e_make_leaf(u64 hpa, int level, struct s2e_rights r);
 
 /* log2 of the bytes that one entry of @level (1 = 4 KiB) maps. */
 static inline unsigned int level_shift(int level)

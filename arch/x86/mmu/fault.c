@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Stage-2 faults. The retry rule: sample the notifier's sequence, get the page with
+ * no lock held, take mmu_lock, and install only if nothing was invalidated
+ * meanwhile. vm->srcu is held from the lookup of the slot to the installation.
+ */
+#include <linux/sched/signal.h>
+#include <keel/guest_mem.h>
+#include <keel/pfn.h>
+#include "arch/x86/mmu/internal.h"
+
+/* Frames known to lie in no slot: a device that is polled needs no lookup. */
+static bool known_mmio(struct x86_vcpu *vcpu, gfn_t gfn, u64 gen)
+{
+	return vcpu->mmu.mmio_gen == gen && vcpu->mmu.mmio_gfn == gfn;
+}
+
+static void remember_mmio(struct x86_vcpu *vcpu, gfn_t gfn, u64 gen)
+{
+	vcpu->mmu.mmio_gfn = gfn;
+	vcpu->mmu.mmio_gen = gen;
+}
+
+/* KVM_RUN fails, and says for which page (Documentation/virt/kvm/api.rst, KVM_EXIT_MEMORY_FAULT). */
+static verdict_t memory_fault(struct x86_vcpu *vcpu, gfn_t gfn)
+{
+	struct kvm_run *run = vcpu->v.run;
+
+	run->exit_reason = KVM_EXIT_MEMORY_FAULT;
+	run->memory_fault.flags = 0;
+	run->memory_fault.gpa = gfn_to_gpa(gfn);
+	run->memory_fault.size = PAGE_SIZE;
+	return -EFAULT;
+}
+
+static verdict_t no_host_page(struct x86_vcpu *vcpu, gfn_t gfn, hva_t hva, int err)
+{
+	switch (err) {
+	case -EAGAIN:
+		return VERDICT_RESUME;
+	case -EINTR:
+		vcpu->v.run->exit_reason = KVM_EXIT_INTR;
+		return -EINTR;
+	case -EHWPOISON:
+		/* The VMM gets the SIGBUS that its own access would have given it. */
+		send_sig_mceerr(BUS_MCEERR_AR, (void __user *)hva, PAGE_SHIFT, current);
+		return VERDICT_RESUME;
+	default:
+		return memory_fault(vcpu, gfn);
+	}
+}
+
+/* Not RAM: uncached, as far as the format says so. */
+static bool pfn_is_device(const struct host_page *hp)
+{
+	return !hp->page && (!pfn_valid(hp->pfn) || PageReserved(pfn_to_page(hp->pfn)));
+}
+
+/* Something else is mapped where @gfn's page belongs: take it away and let the guest fault again. */
+static void resolve_conflict(struct vm *vm, unsigned int as, gfn_t gfn)
+{
+	write_lock(&vm->mmu_lock);
+	if (s2_zap(vm, as, gfn, gfn + 1))
+		arch_flush_tlbs(vm);
+	write_unlock(&vm->mmu_lock);
+}
+
+/* The host's part of the page that @r maps at @hva, for the retry rule. */
+static bool page_is_stale(struct vm *vm, unsigned long seq, hva_t hva, int level)
+{
+	hva_t size = 1ul << level_shift(level);
+	hva_t start = hva & ~(size - 1);
+
+	return notifier_retry(vm, seq, start, start + size);
+}
+
+static void install(struct x86_vcpu *vcpu, const struct memslot *slot, const struct map_request *r,
+		    unsigned long seq)
+{
+	struct vm *vm = vcpu->v.vm;
+	enum map_result done = MAP_SPURIOUS;
+	bool dirty = slot->dirty_bitmap && r->rights.write;
+
+	read_lock(&vm->mmu_lock);
+	if (!page_is_stale(vm, seq, memslot_hva(slot, r->gfn), r->level)) {
+		done = s2_map(vcpu, s2_root(vm_mmu(vm), slot->as), r);
+		if (dirty && done == MAP_DONE)
+			memslot_mark_dirty(vm, &vcpu->v, slot, r->gfn);
+	}
+	read_unlock(&vm->mmu_lock);
+
+	if (done == MAP_DONE)
+		vcpu->v.stats.pf_fixed++;
+	else
+		vcpu->v.stats.pf_spurious++;
+	if (unlikely(done == MAP_CONFLICT))
+		resolve_conflict(vm, slot->as, r->gfn);
+}
+
+static verdict_t map_page(struct x86_vcpu *vcpu, const struct memslot *slot, gfn_t gfn, bool write)
+{
+	struct vm *vm = vcpu->v.vm;
+	struct map_request r = { .gfn = gfn };
+	hva_t hva = memslot_hva(slot, gfn);
+	struct host_page hp;
+	unsigned long seq;
+	bool can_write;
+	int err;
+
+	if (unlikely(!table_cache_full(vcpu))) {
+		err = table_cache_fill(vcpu);
+		if (err)
+			return err;
+	}
+	seq = notifier_seq(vm);
+	err = hva_to_host_page(hva, write, &hp);
+	if (unlikely(err))
+		return no_host_page(vcpu, gfn, hva, err);
+
+	can_write = hp.writable && !memslot_readonly(slot);
+	r.pfn = hp.pfn;
+	r.level = s2_map_level(vm, slot, gfn, hp.pfn);
+	r.rights = (struct s2e_rights) {
+		.host_write	= can_write,
+		/* A page of the dirty log becomes writable by being written to. */
+		.write		= can_write && (write || !slot->dirty_bitmap),
+		.exec		= true,
+		.device		= pfn_is_device(&hp),
+	};
+	install(vcpu, slot, &r, seq);
+	host_page_put(&hp, can_write);
+	return VERDICT_RESUME;
+}
+
+/* A write to a present page: mostly the dirty log's doing, and then no page has to be looked up. */
+static bool fast_write(struct x86_vcpu *vcpu, const struct memslot *slot, gfn_t gfn)
+{
+	struct vm *vm = vcpu->v.vm;
+	bool done;
+
+	read_lock(&vm->mmu_lock);
+	done = s2_make_writable(vcpu, s2_root(vm_mmu(vm), slot->as), slot, gfn);
+	read_unlock(&vm->mmu_lock);
+	if (done)
+		vcpu->v.stats.pf_fast++;
+	return done;
+}
+
+/* Inside vm->srcu. */
+static verdict_t fault_in_slot(struct x86_vcpu *vcpu, const struct memslot *slot, gfn_t gfn,
+			       const struct x86_s2_fault *f)
+{
+	/* The tables of a vCPU's address space exist: it could not fault without. */
+	if (f->present && f->write && fast_write(vcpu, slot, gfn))
+		return VERDICT_RESUME;
+	return map_page(vcpu, slot, gfn, f->write);
+}
+
+verdict_t mmu_fault(struct x86_vcpu *vcpu, const struct x86_s2_fault *f, bool *emulate)
+{
+	struct vm *vm = vcpu->v.vm;
+	gfn_t gfn = gpa_to_gfn(f->gpa);
+	verdict_t v = VERDICT_RESUME;
+	struct memslot *slot;
+	u64 gen;
+	int idx;
+
+	*emulate = false;
+	idx = srcu_read_lock(&vm->srcu);
+	gen = memslots_gen(&vm->slots[arch_vcpu_as(&vcpu->v)]);
+	if (known_mmio(vcpu, gfn, gen)) {
+		*emulate = true;
+		goto out;
+	}
+	slot = vcpu_memslot(&vcpu->v, gfn);
+	if (!slot) {
+		remember_mmio(vcpu, gfn, gen);
+		*emulate = true;
+	} else if (f->write && memslot_readonly(slot)) {
+		*emulate = true;
+	} else {
+		v = fault_in_slot(vcpu, slot, gfn, f);
+	}
+out:
+	srcu_read_unlock(&vm->srcu, idx);
+	if (*emulate)
+		vcpu->v.stats.pf_emulate++;
+	return v;
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Between the files of mmu/: the tree of stage-2 tables.
+ *
+ * Who holds vm->mmu_lock for read may install: an absent entry becomes a leaf or a
+ * table, a leaf gets more rights, all by cmpxchg. Who holds it for write may do anything. The
+ * hardware sets A and D bits at any time. Nobody looks at the tables without the lock.
+ */
+#ifndef KEEL_X86_MMU_INTERNAL_H
+#define KEEL_X86_MMU_INTERNAL_H
+
+#include <linux/atomic.h>
+#include <linux/io.h>
+#include <linux/mm.h>
+#include "arch/x86/mmu/pte.h"
+#include "arch/x86/x86.h"
+
+static inline struct vm_mmu *vm_mmu(struct vm *vm)
+{
+	return &to_x86_vm(vm)->mmu;
+}
+
+static inline u64 *s2_root(const struct vm_mmu *mmu, unsigned int as)
+{
+	return READ_ONCE(mmu->root[as]);
+}
+
+static inline u64 *s2_table(u64 entry)
+{
+	return phys_to_virt(s2e_addr(entry));
+}
+
+/* Where a walk for one frame ended: at a leaf or at an absent entry. */
+struct s2_pos {
+	u64	*entry;
+	u64	val;
+	int	level;
+};
+
+/* mmu_lock held. */
+static inline struct s2_pos s2_walk(const struct vm_mmu *mmu, u64 *root, gfn_t gfn)
+{
+	struct s2_pos pos = { .level = mmu->levels };
+	u64 *table = root;
+
+	for (;;) {
+		pos.entry = &table[level_index(gfn, pos.level)];
+		pos.val = READ_ONCE(*pos.entry);
+		if (!s2e_present(pos.val) || s2e_is_leaf(pos.val, pos.level))
+			return pos;
+		table = s2_table(pos.val);
+		pos.level--;
+	}
+}
+
+/* The frame of the host that leaf @e of @level maps at @gfn. */
+static inline hfn_t leaf_pfn(u64 e, int level, gfn_t gfn)
+{
+	return (s2e_addr(e) >> 12) + (gfn & (level_frames(level) - 1));
+}
+
+static inline void s2e_clear_bits(u64 *entry, u64 bits)
+{
+	/* The hardware may be setting A or D. */
+	atomic64_andnot(bits, (atomic64_t *)entry);
+}
+
+/* ---- table.c: memory of tables ---- */
+
+/* Leaves that a table holds are counted in its page's private word, for the statistics. */
+void table_count_leaf(struct vm *vm, u64 *entry, int level, int delta);
+
+/* Fill the vCPU's cache so that one fault cannot run out of tables. May sleep. 0 or -ENOMEM. */
+int table_cache_fill(struct x86_vcpu *vcpu);
+static inline bool table_cache_full(const struct x86_vcpu *vcpu)
+{
+	return vcpu->mmu.nr_cached == MMU_CACHE_TABLES;
+}
+/* A zeroed table from the filled cache; give it back if it was not used. */
+u64 *table_cache_take(struct x86_vcpu *vcpu);
+void table_cache_give(struct x86_vcpu *vcpu, u64 *table);
+u64 *table_alloc(void);
+void table_free(u64 *table);
+/* Cut out of the tree: it and all below is freed after the next arch_flush_tlbs(). mmu_lock held for write. */
+void __table_unlink(struct vm_mmu *mmu, u64 *table, int level);
+/* Free what was unlinked and flushed, later if it is much. Any context that may not sleep. */
+void tables_release(struct vm *vm, struct list_head *unlinked);
+void tables_free_work(struct work_struct *work);
+
+/* ---- map.c ---- */
+
+enum map_result {
+	MAP_DONE,
+	MAP_SPURIOUS,		/* was there already */
+	MAP_CONFLICT,		/* something else is: zap the frame, then try again */
+};
+
+struct map_request {
+	gfn_t			gfn;
+	hfn_t			pfn;	/* of @gfn */
+	int			level;	/* wanted; a smaller one is taken where a table exists */
+	struct s2e_rights	rights;
+};
+
+/* mmu_lock held for read; the cache is full. */
+enum map_result s2_map(struct x86_vcpu *vcpu, u64 *root, const struct map_request *r);
+/* The entry only lacks W, and that for the dirty log alone: give it back. mmu_lock held for read. */
+bool s2_make_writable(struct x86_vcpu *vcpu, u64 *root, const struct memslot *slot, gfn_t gfn);
+
+/* ---- hugepage.c ---- */
+
+/* Level at which @gfn of @slot may be mapped to @pfn, from its alignment and the host's mapping. No lock. */
+int s2_map_level(struct vm *vm, const struct memslot *slot, gfn_t gfn, hfn_t pfn);
+
+/* ---- zap.c, track.c ---- */
+
+/* mmu_lock held for write. True: flush owed. */
+bool s2_zap(struct vm *vm, unsigned int as, gfn_t start, gfn_t end);
+/* Write-protect a whole slot; mmu_lock held for write, given up now and then. Flushes. */
+void s2_protect_slot(struct vm *vm, const struct memslot *slot);
+
+#endif

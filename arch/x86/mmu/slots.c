@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What a change of the memory slots means to the stage-2 tables. */
+#include "arch/x86/mmu/internal.h"
+
+int arch_memslot_prepare(struct vm *vm, const struct memslot *old, const struct memslot *new)
+{
+	if (new && new->base_gfn + new->npages > mmu_gfn_limit(vm_mmu(vm)))
+		return -EINVAL;
+	return 0;
+}
+
+static void zap_slot(struct vm *vm, const struct memslot *slot)
+{
+	write_lock(&vm->mmu_lock);
+	if (s2_zap(vm, slot->as, slot->base_gfn, slot->base_gfn + slot->npages))
+		arch_flush_tlbs(vm);
+	write_unlock(&vm->mmu_lock);
+}
+
+void arch_memslot_commit(struct vm *vm, const struct memslot *old, const struct memslot *new)
+{
+	if (!old)
+		return;
+	/* Deleted or moved. When its log was ended: small pages go, large ones come back by faults. */
+	if (!new || new->base_gfn != old->base_gfn || !new->dirty_bitmap) {
+		zap_slot(vm, old);
+		return;
+	}
+	/* A log that starts with all bits set protects each page when its bit is cleared. */
+	if (vm->manual_dirty_protect & KVM_DIRTY_LOG_INITIALLY_SET)
+		return;
+	write_lock(&vm->mmu_lock);
+	s2_protect_slot(vm, new);
+	write_unlock(&vm->mmu_lock);
+}
