@@ -116,7 +116,7 @@ static int hw_cpu_starting(unsigned int cpu)
 		r = cpu_on();
 	local_irq_restore(flags);
 	if (r)
-		pr_err("keel: virtualisation cannot be turned on on CPU %u (%d)\n", cpu, r);
+		pr_err("keel: virtualisation cannot be enabled on CPU %u (%d)\n", cpu, r);
 	return r;
 }
 
@@ -141,7 +141,7 @@ static int hw_suspend(KEEL_SYSCORE_ARGS)
 static void hw_resume(KEEL_SYSCORE_ARGS)
 {
 	if (hw_users && cpu_on())
-		pr_err("keel: virtualisation cannot be turned on after resume\n");
+		pr_err("keel: virtualisation cannot be enabled after resume\n");
 }
 
 /*

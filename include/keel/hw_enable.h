@@ -14,7 +14,7 @@ int hw_init(void);
 void hw_exit(void);
 
 /*
- * hw_get - one more VM: the first turns the extension on on all CPUs. May sleep; takes
+ * hw_get - one more VM: the first turns the extension on, on all CPUs. May sleep; takes
  * cpus_read_lock, so no lock below it may be held. 0; -EBUSY: a CPU could not be turned on (it is
  * left as it was, and so are the others).
  */

@@ -20,10 +20,10 @@
 #define __user
 #endif
 
-#include <uapi/keel/kvm_caps.h>
-#include <uapi/keel/kvm_x86.h>
-#include <uapi/keel/kvm_run.h>
-#include <uapi/keel/kvm_xen.h>
+#include "kvm_caps.h"
+#include "kvm_x86.h"
+#include "kvm_run.h"
+#include "kvm_xen.h"
 
 #define KVM_API_VERSION	12
 

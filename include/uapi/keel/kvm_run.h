@@ -10,7 +10,7 @@
 #define _UAPI_KEEL_KVM_RUN_H
 
 #include <linux/types.h>
-#include <uapi/keel/kvm_x86.h>
+#include "kvm_x86.h"
 
 #define KVM_EXIT_UNKNOWN		0
 #define KVM_EXIT_EXCEPTION		1
