@@ -78,6 +78,8 @@ enum {
 	ST_SYSCALL	= 1 << 8,	/* star .. sysenter_eip */
 	ST_SHADOW	= 1 << 9,	/* int_shadow */
 	ST_ALL		= (1 << 10) - 1,
+	/* Known with ST_SEG, or alone and cheaper for who only asks for the mode: seg[S_CS] and cpl. Never written. */
+	ST_CS		= 1 << 10,
 };
 
 #endif

@@ -102,7 +102,7 @@ static inline struct x86_vm *vcpu_vm(const struct x86_vcpu *vcpu)
 /* The cached registers with @groups filled in, for reading. */
 static inline const struct x86_regs *st_read(struct x86_vcpu *vcpu, u32 groups)
 {
-	u32 missing = groups & ~vcpu->known;
+	u32 missing = (groups & ST_SEG ? groups | ST_CS : groups) & ~vcpu->known;
 
 	if (missing) {
 		vendor_call(fetch)(vcpu, missing);
@@ -122,7 +122,7 @@ static inline struct x86_regs *st_write(struct x86_vcpu *vcpu, u32 groups)
 /* Everything is about to be overwritten: no fetch needed. */
 static inline struct x86_regs *st_overwrite(struct x86_vcpu *vcpu, u32 groups)
 {
-	vcpu->known |= groups;
+	vcpu->known |= groups & ST_SEG ? groups | ST_CS : groups;
 	vcpu->dirty |= groups;
 	return &vcpu->regs;
 }
@@ -145,7 +145,7 @@ static inline bool is_long_mode(struct x86_vcpu *vcpu)
 /* Runs 64-bit code: long mode and CS.L. */
 static inline bool is_64bit_code(struct x86_vcpu *vcpu)
 {
-	return is_long_mode(vcpu) && (st_read(vcpu, ST_SEG)->seg[S_CS].attr & SEG_L);
+	return is_long_mode(vcpu) && (st_read(vcpu, ST_CS)->seg[S_CS].attr & SEG_L);
 }
 
 /* A general register as the current mode sees it: 64 bits in 64-bit code, else the low 32. */
@@ -171,7 +171,7 @@ static inline void gpr_set(struct x86_vcpu *vcpu, int reg, u64 val)
 /* Linear RIP: CS base added outside 64-bit code. */
 static inline u64 linear_rip(struct x86_vcpu *vcpu)
 {
-	const struct x86_regs *r = st_read(vcpu, ST_RIP | ST_SEG | ST_EFER);
+	const struct x86_regs *r = st_read(vcpu, ST_RIP | ST_CS | ST_EFER);
 
 	if (is_64bit_code(vcpu))
 		return r->rip;
