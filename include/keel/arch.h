@@ -104,12 +104,16 @@ int arch_user_cmpxchg(void __user *p, unsigned int size, void *old, const void *
 bool arch_irqchip_in_kernel(struct vm *vm);		/* irqfd allowed */
 bool arch_irqchip_full(struct vm *vm);			/* PIC and IOAPIC too */
 unsigned int arch_irqchip_ready(struct vm *vm);
-/* Check a routing entry and choose its set function. -EINVAL. No lock. */
+/*
+ * Check a routing entry and choose its set function. gsi, type and the irqchip or msi part are
+ * filled in already and in bounds. -EINVAL. No lock.
+ */
 int arch_irq_route_init(struct vm *vm, struct irq_route *route, const struct kvm_irq_routing_entry *ue);
 /* Try without sleeping, interrupts off: as irq_set_fn, or -EWOULDBLOCK. */
 int arch_irq_set_atomic(struct vm *vm, const struct irq_route *route, int irq_source, int level);
 /* A new table was published: recompute EOI exits. irq_lock held. */
 void arch_irq_routing_changed(struct vm *vm);
-
+/* An ack notifier came or went: recompute EOI exits. No lock held. */
+void arch_irq_ack_notifiers_changed(struct vm *vm);
 
 #endif

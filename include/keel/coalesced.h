@@ -8,17 +8,21 @@
 #include <keel/io_bus.h>
 
 struct page;
-struct kvm_coalesced_mmio_ring;
 
 struct vm_coalesced {
-	struct page			*page;	/* one per VM, page 2 of every vCPU mapping; NULL until first use */
-	struct kvm_coalesced_mmio_ring	*ring;	/* userspace writes `first`: never trust a field */
-	spinlock_t			lock;	/* the ring's producer side */
-	struct list_head		zones;	/* slots_lock */
+	/*
+	 * One per VM, page 2 of every vCPU mapping: a struct kvm_coalesced_mmio_ring of which
+	 * userspace can write every byte. NULL until first use, then constant.
+	 */
+	struct page		*page;
+	spinlock_t		lock;	/* the ring's producer side */
+	struct list_head	zones;	/* slots_lock */
 };
 
-int coalesced_init(struct vm *vm);
+void coalesced_init(struct vm *vm);
 void coalesced_destroy(struct vm *vm);
+/* The ring's page, made at the first call; NULL if there is no memory. May sleep; takes no lock. */
+struct page *coalesced_page(struct vm *vm);
 extern const struct ioctl_table coalesced_ioctls;
 
 #endif

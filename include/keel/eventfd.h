@@ -9,22 +9,32 @@
 
 struct vm;
 
+/* Lock order: mutex, then irq_lock, then the eventfd's own wait-queue lock, then lock. */
 struct vm_eventfds {
+	struct mutex		mutex;		/* assigning and deassigning irqfds, resamplers */
 	spinlock_t		lock;		/* items; irq-safe */
-	struct list_head	items;		/* irqfds */
-	struct mutex		resampler_lock;
-	struct list_head	resamplers;
+	struct list_head	items;		/* irqfds that are live */
+	struct list_head	resamplers;	/* mutex */
 	struct list_head	ioeventfds;	/* slots_lock */
 };
 
 void eventfds_init(struct vm *vm);
-/* Called when the VM fd goes: detaches every irqfd from its eventfd and every ioeventfd from its bus. */
+/*
+ * Called when the VM fd goes, whatever other fds live on: detaches every irqfd from its eventfd
+ * and every ioeventfd from its bus, and waits until none of them does anything any more. May be
+ * called again.
+ */
 void eventfds_release(struct vm *vm);
+/* The two halves of it. */
+void irqfds_release(struct vm *vm);
+void ioeventfds_release(struct vm *vm);
+
 /* The routing changed: every irqfd looks up its entry again. irq_lock held. */
 void irqfds_routing_update(struct vm *vm);
 int irqfd_module_init(void);
 void irqfd_module_exit(void);
 
-extern const struct ioctl_table eventfd_ioctls;	/* KVM_IRQFD, KVM_IOEVENTFD */
+extern const struct ioctl_table irqfd_ioctls;		/* KVM_IRQFD */
+extern const struct ioctl_table ioeventfd_ioctls;	/* KVM_IOEVENTFD */
 
 #endif

@@ -39,30 +39,44 @@ struct irq_route {
 	struct hlist_node link;		/* all entries of one gsi */
 };
 
-/* One immutable table; a change publishes a new one and frees the old after a grace period. */
+/*
+ * One immutable table; a change publishes a new one and frees the old after a grace period. No
+ * table at all is an empty one.
+ */
 struct irq_routing {
+	struct rcu_head		rcu;
 	int			chip[KEEL_IRQCHIPS][KEEL_IRQCHIP_PINS];	/* gsi of a pin, or -1 */
 	u32			nr_gsis;
-	struct rcu_head		rcu;
-	struct hlist_head	map[];		/* by gsi */
+	struct hlist_head	map[];		/* by gsi; the entries lie behind it */
 };
 
-int irq_routing_init(struct vm *vm);	/* an empty table */
+void irq_routing_init(struct vm *vm);
 void irq_routing_destroy(struct vm *vm);
-/* Replace the whole table; entries already copied from userspace. Takes irq_lock. */
-int irq_routing_set(struct vm *vm, const struct kvm_irq_routing_entry *e, unsigned int nr, unsigned int flags);
-/* Copies up to KEEL_IRQCHIPS entries of @gsi out; number copied. SRCU held. */
+/*
+ * irq_routing_set - replace the whole table; entries already copied from userspace. Takes
+ * irq_lock; may sleep, not inside an SRCU reader. -EINVAL (nothing has changed), -ENOMEM.
+ */
+int irq_routing_set(struct vm *vm, const struct kvm_irq_routing_entry *e, unsigned int nr);
+/* Copies up to KEEL_IRQCHIPS entries of @gsi out; number copied. Inside vm->srcu, or irq_lock held. */
 int irq_routing_of_gsi(struct vm *vm, u32 gsi, struct irq_route *out);
 
-/* Raise/lower @gsi from @irq_source; sum of the entries' answers as irq_set_fn. Takes SRCU. Any context. */
+/*
+ * irq_set - raise or lower @gsi from @irq_source; sum of the entries' answers as irq_set_fn, -1 for
+ * a GSI that leads nowhere. Takes SRCU. Any context but NMI.
+ */
 int irq_set(struct vm *vm, int irq_source, u32 gsi, int level, bool line_status);
 
-/* The guest acknowledged (EOI) a pin: tell irqfd resamplers and the PIT. Takes SRCU; atomic context allowed. */
+/*
+ * The guest acknowledged (EOI) a pin: tell irqfd resamplers and the PIT. Inside SRCU, atomic
+ * context allowed. An acked() may call irq_set() for its gsi: whoever calls irq_ack() holds no lock
+ * that a set function takes.
+ */
 struct irq_ack_notifier {
 	struct hlist_node	link;
 	u32			gsi;
 	void			(*acked)(struct irq_ack_notifier *an);
 };
+/* Both take irq_lock. After unregister has returned acked() does not run any more (it waits for SRCU). */
 void irq_ack_register(struct vm *vm, struct irq_ack_notifier *an);
 void irq_ack_unregister(struct vm *vm, struct irq_ack_notifier *an);
 void irq_ack(struct vm *vm, unsigned int irqchip, unsigned int pin);

@@ -78,7 +78,7 @@ struct vcpu {
 
 /* By index, bounds-checked against speculation; NULL if there is none. */
 struct vcpu *vm_vcpu_by_index(struct vm *vm, unsigned int index);
-/* By KVM_CREATE_VCPU id; O(1) when ids are dense. NULL if there is none. */
+/* By KVM_CREATE_VCPU id; NULL if there is none. */
 struct vcpu *vm_vcpu_by_id(struct vm *vm, unsigned int id);
 
 /* KVM_CREATE_VCPU: new fd or -errno (EINVAL id, EEXIST). vm->lock NOT held. */
