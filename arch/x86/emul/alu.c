@@ -313,7 +313,7 @@ int em_idiv(struct emul_ctxt *c)
 	return EMUL_OK;
 }
 
-static u64 swap(u64 v, u32 bytes)
+static u64 swap_bytes(u64 v, u32 bytes)
 {
 	return __builtin_bswap64(v) >> (64 - bytes * 8);
 }
@@ -321,13 +321,13 @@ static u64 swap(u64 v, u32 bytes)
 int em_bswap(struct emul_ctxt *c)
 {
 	/* With 16-bit operands the result is undefined; CPUs give zero. */
-	c->dst = c->bytes == 2 ? 0 : swap(c->dst, c->bytes);
+	c->dst = c->bytes == 2 ? 0 : swap_bytes(c->dst, c->bytes);
 	return EMUL_OK;
 }
 
 int em_movbe(struct emul_ctxt *c)
 {
-	c->dst = swap(c->src, c->bytes);
+	c->dst = swap_bytes(c->src, c->bytes);
 	return EMUL_OK;
 }
 
