@@ -166,6 +166,9 @@ void vcpu_halt(struct vcpu *vcpu)
 	if (waited)
 		sleep(vcpu);
 
+	/* It has done what it is for: the caller looks again. */
+	vcpu_take_request(vcpu, REQ_UNBLOCK);
+
 	ns = ktime_to_ns(ktime_sub(ktime_get(), start));
 	if (may_poll)
 		adapt_window(vcpu, ns, max);
