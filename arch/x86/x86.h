@@ -33,6 +33,7 @@ enum {
 	REQ_IOAPIC_EOI_EXIT,		/* KVM_EXIT_IOAPIC_EOI is owed */
 	REQ_APIC_INIT_SIPI,		/* apic.pending_events is not 0 */
 	REQ_PIT_TIMER,			/* a timer fired: inject it */
+	REQ_TPR_ACCESS,			/* KVM_EXIT_TPR_ACCESS is owed */
 	REQ_INTERCEPTS,			/* call update_intercepts */
 	REQ_MSR_FILTER,
 	REQ_STEAL_UPDATE,

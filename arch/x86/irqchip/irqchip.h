@@ -6,21 +6,85 @@
 #ifndef KEEL_X86_IRQCHIP_H
 #define KEEL_X86_IRQCHIP_H
 
+#include <linux/hrtimer.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
 #include <keel/types.h>
 #include <keel/verdict.h>
+#include <keel/io_bus.h>
+#include <keel/irq_routing.h>
 #include "lapic.h"
+#include "ioapic.h"
+#include "pic.h"
+#include "pit.h"
 
 struct x86_vm;
 struct x86_vcpu;
+struct ioctl_table;
+struct ioctl_ctx;
 
 enum irqchip_mode { IRQCHIP_NONE, IRQCHIP_SPLIT, IRQCHIP_FULL };
 
-struct vm_irqchip {
-	u8	mode;		/* enum irqchip_mode; release-stored when creation is complete */
+/*
+ * Lock order of the devices: pit.lock -> { pic.lock, ioapic.lock }. All are taken with interrupts
+ * off: timers and irqfds raise interrupts in hard interrupt context. Acknowledge notifiers run
+ * with none of them held.
+ */
+struct vm_pic {
+	raw_spinlock_t	lock;
+	struct pic	pic;		/* lock */
+	bool		was_out;	/* lock: state of the output that the vCPUs know of */
+	struct io_device dev;
 };
 
+struct vm_ioapic {
+	raw_spinlock_t	lock;
+	struct ioapic	io;		/* lock */
+	u32		ack_pins;	/* lock: pins whose EOI somebody waits for */
+	struct mutex	ack_mutex;	/* whoever computes ack_pins anew */
+	struct hrtimer	hold_timer;
+	struct io_device dev;
+};
+
+struct vm_pit {
+	raw_spinlock_t	lock;
+	struct pit	pit;		/* lock */
+	struct hrtimer	timer;
+	struct irq_ack_notifier ack;
+	struct io_device dev, speaker_dev;
+	bool		exists;		/* release-stored when creation is complete */
+};
+
+/* The devices lie in the VM object: nothing to allocate, nothing to free too early. */
+struct vm_irqchip {
+	u8	mode;		/* enum irqchip_mode; release-stored when creation is complete */
+	u32	split_pins;	/* GSIs of the I/O APIC in userspace, from 0 */
+	unsigned long split_level[4];	/* [x] vectors that these raise as levels */
+	struct lapic_domain domain;
+	struct mutex	grow_mutex;	/* replaces the map */
+	spinlock_t	map_lock;	/* rewrites it, after grow_mutex */
+	atomic_t	lint0_nmi;	/* local APICs whose LVT0 is an NMI: the PIT as watchdog */
+	struct vm_pic	pic;
+	struct vm_ioapic ioapic;
+	struct vm_pit	pit;
+};
+
+enum { APIC_EVENT_INIT, APIC_EVENT_SIPI };
+
 struct vcpu_apic {
-	struct lapic	lapic;		/* lapic.regs is NULL without an in-kernel APIC */
+	struct lapic	lapic;		/* lapic.regs is NULL without an in-kernel APIC; then base is still good */
+	unsigned long	pending_events;	/* [x] APIC_EVENT_* */
+	u8		sipi_vector;	/* [x] */
+	u8		eoi_vector;	/* [v] of REQ_IOAPIC_EOI_EXIT */
+	u8		user_cr8;	/* [v] CR8 without an in-kernel APIC */
+	s8		cr8_exits;	/* [v] what the vendor was told last, -1: nothing yet */
+	int		timer_cpu;	/* [v] where the timer was started */
+	struct hrtimer	timer;
+	struct {			/* [v] */
+		bool	on;		/* KVM_TPR_ACCESS_REPORTING */
+		bool	write;
+		u64	rip;
+	} tpr_report;
 };
 
 bool irqchip_lapic_in_kernel(const struct x86_vm *vm);		/* split or full */
@@ -61,6 +125,12 @@ void irqchip_set_cr8(struct x86_vcpu *vcpu, u8 cr8);
 u64 irqchip_apic_base(struct x86_vcpu *vcpu);
 int irqchip_set_apic_base(struct x86_vcpu *vcpu, u64 val, bool host);	/* 0 or 1 (#GP) */
 void irqchip_set_sipi_vector(struct x86_vcpu *vcpu, u8 vector);
+/* KVM_SET_MP_STATE: SIPI_RECEIVED is INIT_RECEIVED with a SIPI pending. */
+void irqchip_pend_sipi(struct x86_vcpu *vcpu);
+/* INIT was held back (SMM); that is over. Own thread. */
+void irqchip_unblock_init(struct x86_vcpu *vcpu);
+/* The performance counters overflowed: LVT PC, which is masked then (SDM 3 11.5.1). Own thread. */
+void irqchip_pmi(struct x86_vcpu *vcpu);
 
 /* x2APIC MSRs and TSC deadline: 0 or 1 (#GP). fast_msr_write: interrupts off; true if it was done completely. */
 int irqchip_msr_read(struct x86_vcpu *vcpu, u32 index, u64 *val, bool host);
@@ -71,10 +141,43 @@ bool irqchip_fast_msr_write(struct x86_vcpu *vcpu, u32 index, u64 val);
 int irqchip_mmio_read(struct x86_vcpu *vcpu, gpa_t gpa, int len, void *val);
 int irqchip_mmio_write(struct x86_vcpu *vcpu, gpa_t gpa, int len, const void *val);
 
+/* KVM_CAP_X2APIC_API changed vm->x2apic_format or x2apic_broadcast_off. */
+void irqchip_api_changed(struct x86_vm *vm);
+
 /* KVM_CAP_SPLIT_IRQCHIP: -EEXIST, -EINVAL. vm->lock held. */
 int irqchip_create_split(struct x86_vm *vm, u32 nr_routes);
 
 extern const struct ioctl_table irqchip_vm_ioctls;
+extern const struct ioctl_table irqchip_pit_ioctls;	/* of the VM too */
 extern const struct ioctl_table irqchip_vcpu_ioctls;
+
+/* ---- inside arch/x86/irqchip ---- */
+/* Wake and look at events: @vcpu has something to take. Any context. */
+void irqchip_kick(struct x86_vcpu *vcpu);
+int irqchip_deliver(struct x86_vm *vm, struct lapic *src, const struct apic_msg *m);
+long vm_signal_msi(struct ioctl_ctx *c);	/* KVM_SIGNAL_MSI */
+
+void pic_dev_init(struct x86_vm *vm);
+int pic_dev_create(struct x86_vm *vm);		/* vm->lock held */
+void pic_dev_detach(struct x86_vm *vm);		/* unwind a creation */
+int pic_dev_set_irq(struct x86_vm *vm, unsigned int pin, int source, int level);
+int pic_dev_ack(struct x86_vm *vm);		/* INTA: the vector, -1 without a PIC */
+void pic_dev_get(struct x86_vm *vm, unsigned int chip, struct kvm_pic_state *s);
+void pic_dev_set(struct x86_vm *vm, unsigned int chip, const struct kvm_pic_state *s);
+
+void ioapic_dev_init(struct x86_vm *vm);
+int ioapic_dev_create(struct x86_vm *vm);
+void ioapic_dev_stop(struct x86_vm *vm);
+int ioapic_dev_set_irq(struct x86_vm *vm, unsigned int pin, int source, int level, bool status);
+void ioapic_dev_eoi(struct x86_vm *vm, u8 vector);
+void ioapic_dev_ack_pins_changed(struct x86_vm *vm);
+void ioapic_dev_get(struct x86_vm *vm, struct kvm_ioapic_state *s);
+void ioapic_dev_set(struct x86_vm *vm, const struct kvm_ioapic_state *s);
+
+void pit_dev_init(struct x86_vm *vm);
+void pit_dev_stop(struct x86_vm *vm);
+void pit_dev_unmasked(struct x86_vm *vm);	/* the guest unmasked the PIT's line */
+
+extern unsigned int keel_min_timer_period_us;
 
 #endif

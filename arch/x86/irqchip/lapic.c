@@ -122,7 +122,7 @@ static void write_svr(struct lapic *a, u32 val)
 	for (lvt = LAPIC_LVT_TIMER; lvt <= LAPIC_LVT_ERROR; lvt += 16)
 		lapic_put(a, lvt, lapic_get(a, lvt) | LVT_MASKED);
 	lapic_put(a, LAPIC_LVT_CMCI, lapic_get(a, LAPIC_LVT_CMCI) | LVT_MASKED);
-	lapic_update_extint(a);
+	lapic_update_lint0(a);
 }
 
 static void write_lvt(struct lapic *a, u32 offset, u32 val)
@@ -130,14 +130,10 @@ static void write_lvt(struct lapic *a, u32 offset, u32 val)
 	if (!(lapic_get(a, LAPIC_SVR) & SVR_ENABLED))
 		val |= LVT_MASKED;
 	lapic_put(a, offset, val);
-	if (offset == LAPIC_LVT_TIMER) {
+	if (offset == LAPIC_LVT_TIMER)
 		lapic_timer_write_lvt(a);
-	} else if (offset == LAPIC_LVT0) {
-		lapic_update_extint(a);
-		/* The PIC's line may be up already. */
-		if (a->extint_ok)
-			lapic_out_recheck(a);
-	}
+	else if (offset == LAPIC_LVT0)
+		lapic_update_lint0(a);
 }
 
 /* Ids are part of the map; a write that changes nothing costs nothing. */
@@ -327,7 +323,7 @@ static void enter_mode(struct lapic *a, u8 mode)
 	}
 	set_ids(a, old);
 	set_sw_enabled(a);
-	lapic_update_extint(a);
+	lapic_update_lint0(a);
 	lapic_update_ppr(a);
 	lapic_out_moved(a);
 }
@@ -378,7 +374,7 @@ void lapic_reset(struct lapic *a, bool init, bool bsp, bool extint)
 	WRITE_ONCE(a->extint_msg, false);
 	lapic_timer_reset(a);
 	set_sw_enabled(a);
-	lapic_update_extint(a);
+	lapic_update_lint0(a);
 	lapic_recount(a);
 	lapic_out_moved(a);
 }
@@ -440,7 +436,7 @@ int lapic_set_state(struct lapic *a, const struct kvm_lapic_state *s)
 	lapic_set_version(a);
 	WRITE_ONCE(a->esr_pending, 0);
 	set_sw_enabled(a);
-	lapic_update_extint(a);
+	lapic_update_lint0(a);
 	lapic_recount(a);
 	lapic_timer_restore(a);
 	lapic_out_moved(a);

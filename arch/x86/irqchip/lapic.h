@@ -34,6 +34,7 @@ struct lapic {
 	bool		sw_enabled;	/* [v] SVR bit 8 and not off; read by any CPU */
 	bool		extint_ok;	/* [v] takes interrupts of the PIC; read by any CPU */
 	bool		extint_msg;	/* [x] an ExtINT message arrived */
+	bool		lint0_nmi;	/* [v] LVT0 turns the PIT's line into NMIs */
 	u32		id;		/* [c] x2APIC id */
 	u64		base;		/* [v] IA32_APIC_BASE */
 	struct lapic_timer timer;
@@ -63,6 +64,7 @@ struct lapic_domain {
  * owner's lock, when a guest changes ids. Readers that meet a rewrite ask every APIC.
  */
 struct lapic_map {
+	struct rcu_head	rcu;		/* the owner's */
 	unsigned int	seq;		/* odd: being rewritten */
 	u8		logical_kind;	/* enum lapic_logical */
 	bool		phys_unique;	/* each physical id has one owner */
@@ -91,6 +93,7 @@ struct apic_msg {
 void lapic_out_irq(struct lapic *a, u8 vector, bool level);	/* IRR got a bit: kick; any context */
 void lapic_out_extint(struct lapic *a);		/* the PIC is to be asked: kick; any context */
 void lapic_out_recheck(struct lapic *a);	/* an interrupt became deliverable; own thread, no kick [v] */
+void lapic_out_lint0_nmi(struct lapic *a, bool on);	/* lint0_nmi changed [v] */
 void lapic_out_nmi(struct lapic *a);
 void lapic_out_smi(struct lapic *a);
 void lapic_out_init(struct lapic *a);
@@ -142,7 +145,7 @@ void lapic_set_tpr(struct lapic *a, u8 tpr);
 void lapic_update_ppr(struct lapic *a);
 void lapic_recount(struct lapic *a);			/* caches from the registers */
 bool lapic_vector_in_use(struct lapic *a, u8 vector);	/* in IRR or ISR; any context */
-void lapic_update_extint(struct lapic *a);
+void lapic_update_lint0(struct lapic *a);			/* LVT0 or the mode changed */
 
 /* ---- lapic_ipi.c: the map and messages ---- */
 size_t lapic_map_bytes(u32 size);

@@ -87,13 +87,21 @@ void lapic_recount(struct lapic *a)
 	lapic_update_ppr(a);
 }
 
-void lapic_update_extint(struct lapic *a)
+void lapic_update_lint0(struct lapic *a)
 {
 	u32 lvt0 = lapic_get(a, LAPIC_LVT0);
+	bool on = a->mode != LAPIC_OFF && !(lvt0 & LVT_MASKED);
+	bool nmi = on && LVT_MODE(lvt0) == DM_NMI;
 
 	/* An APIC that is off leaves the CPU with its INTR pin: the PIC's (SDM 3 11.4.3). */
-	WRITE_ONCE(a->extint_ok, a->mode == LAPIC_OFF ||
-		   (!(lvt0 & LVT_MASKED) && LVT_MODE(lvt0) == DM_EXTINT));
+	WRITE_ONCE(a->extint_ok, a->mode == LAPIC_OFF || (on && LVT_MODE(lvt0) == DM_EXTINT));
+	if (nmi != a->lint0_nmi) {
+		a->lint0_nmi = nmi;
+		lapic_out_lint0_nmi(a, nmi);
+	}
+	/* The PIC's line may be up already. */
+	if (a->extint_ok)
+		lapic_out_recheck(a);
 }
 
 static void set_tmr(struct lapic *a, u8 vector, bool level)

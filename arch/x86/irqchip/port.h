@@ -56,6 +56,10 @@ typedef int64_t s64;
 #define static_assert		_Static_assert
 #define __rcu
 
+struct rcu_head {
+	void *opaque[2];
+};
+
 static inline unsigned long __fls(unsigned long w)
 {
 	return 63 - (unsigned long)__builtin_clzl(w);
