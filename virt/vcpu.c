@@ -386,7 +386,9 @@ long vcpu_create_fd(struct vm *vm, unsigned long id)
 	}
 
 	publish(vm, vcpu);
+	mutex_lock(&vcpu->mutex);
 	arch_vcpu_postcreate(vcpu);
+	mutex_unlock(&vcpu->mutex);
 	stats_vcpu_show(vcpu);
 	fd_install(fd, file);
 	return fd;

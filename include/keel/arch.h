@@ -29,10 +29,13 @@ struct module *arch_vendor_owner(void);
 int arch_cpu_enable(void);
 void arch_cpu_disable(void);
 
-/* --- VMs. arch_vm_alloc() returns a zeroed object; init does the arch part, unwound by destroy --- */
+/*
+ * --- VMs. arch_vm_alloc() returns a zeroed object; init does the arch part; pre_destroy, then
+ * destroy unwind what a successful init did. A VM is created with no lock held. ---
+ */
 struct vm *arch_vm_alloc(void);
 void arch_vm_free(struct vm *vm);
-int arch_vm_init(struct vm *vm, unsigned long type);	/* -EINVAL for a type that is not offered */
+int arch_vm_init(struct vm *vm, unsigned long type);	/* -EINVAL for a type that is not offered; unwinds itself */
 void arch_vm_pre_destroy(struct vm *vm);		/* timers cancelled, work flushed; vCPUs still there */
 void arch_vm_destroy(struct vm *vm);			/* vCPUs gone, notifier unregistered */
 long arch_check_extension(struct vm *vm, long cap);	/* caps that virt/ does not answer; 0 if unknown */
@@ -42,7 +45,7 @@ long arch_vm_enable_cap(struct vm *vm, const struct kvm_enable_cap *cap);	/* -EI
 int arch_vcpu_precreate(struct vm *vm, unsigned int id);	/* vm->lock held */
 struct vcpu *arch_vcpu_alloc(struct vm *vm);			/* zeroed, vendor-sized */
 void arch_vcpu_free(struct vcpu *vcpu);
-int arch_vcpu_init(struct vcpu *vcpu);			/* vcpu->vm, id, run set */
+int arch_vcpu_init(struct vcpu *vcpu);			/* vcpu->vm, id, run set; no lock; unwinds itself */
 void arch_vcpu_postcreate(struct vcpu *vcpu);		/* published; cannot fail */
 void arch_vcpu_destroy(struct vcpu *vcpu);
 void arch_vcpu_load(struct vcpu *vcpu, int cpu);	/* preemption off */
