@@ -9,6 +9,7 @@
 #include "virt/compat/compat.h"
 #include "virt/compat/compat_x86.h"
 #include "virt/compat/guest_context.h"
+#include <keel/hw_enable.h>
 #include "arch/x86/x86.h"
 #include "arch/x86/state.h"
 #include "arch/x86/trace.h"
@@ -139,6 +140,11 @@ static verdict_t enter_guest(struct x86_vcpu *vcpu)
 
 	preempt_disable();
 	local_irq_disable();
+	if (unlikely(!hw_this_cpu_on())) {
+		local_irq_enable();
+		preempt_enable();
+		return -EIO;
+	}
 	if (unlikely(!may_enter(vcpu))) {
 		WRITE_ONCE(vcpu->v.mode, VCPU_OUTSIDE);
 		local_irq_enable();
@@ -160,8 +166,7 @@ static verdict_t enter_guest(struct x86_vcpu *vcpu)
 	keel_note_guest_ran();
 	vendor_call(host_events)(vcpu);
 	/* The interrupt that ended the guest is taken here, still on the guest's time. */
-	local_irq_enable();
-	local_irq_disable();
+	keel_take_interrupts();
 	keel_guest_timing_exit_irqoff();
 	local_irq_enable();
 	preempt_enable();

@@ -3,6 +3,7 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include "virt/compat/compat.h"
+#include <keel/hw_enable.h>
 #include "arch/x86/x86.h"
 
 #define X(op) DEFINE_STATIC_CALL_NULL(keel_v_##op, *((struct vendor_ops *)0)->op);
@@ -42,7 +43,7 @@ int keel_vendor_register(const struct vendor_ops *ops)
 	} else {
 		keel_vendor = *ops;
 		update_calls(ops);
-		ret = x86_vendor_setup();
+		ret = x86_vendor_setup() ?: hw_vendor_added();
 		if (ret)
 			keel_vendor.name = NULL;
 	}
@@ -61,6 +62,7 @@ void keel_vendor_unregister(const struct vendor_ops *ops)
 
 	mutex_lock(&vendor_lock);
 	if (keel_vendor.owner == ops->owner) {
+		hw_vendor_removed();
 		x86_vendor_teardown();
 		keel_vendor = none;
 		update_calls(&none);
