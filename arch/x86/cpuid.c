@@ -162,9 +162,6 @@ static u64 cr4_reserved(struct x86_vcpu *vcpu)
 	return ~ok;
 }
 
-#define EFER_AUTOMATIC_IBRS	BIT_ULL(21)
-#define CAP_AUTOIBRS		(CPUID_8000_0021_EAX * 32 + 8)
-
 static u64 efer_reserved(struct x86_vcpu *vcpu)
 {
 	u64 ok = 0;

@@ -59,6 +59,10 @@ struct vcpu_cpuid {
 #define KVM_SIGNATURE_ECX	0x564b4d56
 #define KVM_SIGNATURE_EDX	0x4d
 
+/* Not named by all kernels. */
+#define CAP_AUTOIBRS		(CPUID_8000_0021_EAX * 32 + 8)
+#define EFER_AUTOMATIC_IBRS	BIT_ULL(21)
+
 #define cpuid_word_real(w) \
 	((w) != CPUID_8086_0001_EDX && (w) != CPUID_LNX_1 && (w) != CPUID_LNX_2 && \
 	 (w) != CPUID_LNX_3 && (w) != CPUID_LNX_4 && (w) != CPUID_LNX_5)

@@ -43,6 +43,7 @@ struct vcpu_msrs {
 	u64	*mce;			/* MCE_BANKS * 4: CTL, STATUS, ADDR, MISC of each bank */
 	u64	*mci_ctl2;		/* MCE_BANKS */
 	u64	osvw_length, osvw_status;
+	bool	enforce_pv;		/* KVM_CAP_ENFORCE_PV_FEATURE_CPUID */
 };
 
 /* One published filter; immutable. A change makes a new one, freed after an SRCU grace period. */
@@ -57,6 +58,7 @@ struct msr_filter {
 
 struct vm_msr_filter {
 	struct msr_filter __rcu	*filter;	/* vm->srcu; writers vm->lock. NULL: everything is allowed */
+	bool	no_platform_info;	/* KVM_CAP_MSR_PLATFORM_INFO: the guest may not read 0xce */
 };
 
 /*

@@ -7,6 +7,7 @@
 #include <uapi/keel/kvm.h>
 
 struct x86_vcpu;
+struct ioctl_table;
 
 void regs_get(struct x86_vcpu *vcpu, struct kvm_regs *r);
 void regs_set(struct x86_vcpu *vcpu, const struct kvm_regs *r);
@@ -20,5 +21,11 @@ int sregs_set(struct x86_vcpu *vcpu, const struct kvm_sregs *s);
  */
 int sync_regs_load(struct x86_vcpu *vcpu);
 void sync_regs_store(struct x86_vcpu *vcpu);
+
+/* Masks of KVM_X86_DISABLE_EXITS_* and KVM_X86_QUIRK_* that userspace may use. */
+u32 x86_disable_exits_supported(void);
+u32 x86_quirks_supported(void);
+
+extern const struct ioctl_table state_vcpu_ioctls;
 
 #endif
