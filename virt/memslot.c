@@ -227,6 +227,7 @@ static int change_apply(struct slot_change *c)
 	if (err)
 		return err;
 
+	/* Whoever reads the new generation finds the new tree: pairs with memslots_gen(). */
 	smp_store_release(&c->slots->gen, c->slots->gen + KEEL_ADDRESS_SPACES);
 	/* Nobody can have found a slot that did not exist: creation waits for nothing. */
 	if (c->old)

@@ -37,28 +37,45 @@ static struct gfn_range slot_gfns(const struct memslot *slot, hva_t start, hva_t
 	};
 }
 
-/* mmu_lock held for write around the loop: the tree must not change. */
-#define for_each_slot_in(vm, as, node, start, end)				\
-	for ((as) = 0; (as) < KEEL_ADDRESS_SPACES; (as)++)			\
-		for ((node) = interval_tree_iter_first(&(vm)->slots[as].by_hva,	\
-						       (start), (end) - 1);	\
-		     (node);							\
-		     (node) = interval_tree_iter_next((node), (start), (end) - 1))
+typedef bool (*gfn_range_fn)(struct vm *vm, unsigned int as, gfn_t start, gfn_t end);
 
-/* True if a TLB flush is owed. */
-static bool __zap_hvas(struct vm *vm, hva_t start, hva_t end)
+/* @fn for each part of a slot in [start, end); true if it ever was. mmu_lock held for write. */
+static bool __for_hvas(struct vm *vm, hva_t start, hva_t end, gfn_range_fn fn)
 {
 	struct interval_tree_node *node;
-	bool flush = false;
+	bool ret = false;
 	unsigned int as;
 
-	for_each_slot_in(vm, as, node, start, end) {
-		struct memslot *slot = container_of(node, struct memslot, hva_node);
-		struct gfn_range r = slot_gfns(slot, start, end);
+	if (start >= end)
+		return false;
+	for (as = 0; as < KEEL_ADDRESS_SPACES; as++) {
+		struct rb_root_cached *tree = &vm->slots[as].by_hva;
 
-		flush |= arch_mmu_zap(vm, as, r.start, r.end, false);
+		for (node = interval_tree_iter_first(tree, start, end - 1); node;
+		     node = interval_tree_iter_next(node, start, end - 1)) {
+			struct memslot *slot = container_of(node, struct memslot, hva_node);
+			struct gfn_range r = slot_gfns(slot, start, end);
+
+			ret |= fn(vm, as, r.start, r.end);
+		}
 	}
-	return flush;
+	return ret;
+}
+
+static bool __zap(struct vm *vm, unsigned int as, gfn_t start, gfn_t end)
+{
+	return arch_mmu_zap(vm, as, start, end, false);
+}
+
+/* No flush: a young bit that a TLB keeps from being set again costs the host a guess. */
+static bool __age(struct vm *vm, unsigned int as, gfn_t start, gfn_t end)
+{
+	return arch_mmu_age(vm, as, start, end, true);
+}
+
+static bool __test_age(struct vm *vm, unsigned int as, gfn_t start, gfn_t end)
+{
+	return arch_mmu_age(vm, as, start, end, false);
 }
 
 static void __invalidate_begin(struct vm_notifier *n, hva_t start, hva_t end)
@@ -84,7 +101,7 @@ static int mn_invalidate_start(struct mmu_notifier *mn, const struct mmu_notifie
 	 * The flush is under the lock: another invalidate of the same page finds the entry
 	 * gone, and must not let the page go while a TLB still has it.
 	 */
-	if (range->end > range->start && __zap_hvas(vm, range->start, range->end))
+	if (__for_hvas(vm, range->start, range->end, __zap))
 		arch_flush_tlbs(vm);
 	write_unlock(&vm->mmu_lock);
 	return 0;
@@ -100,20 +117,12 @@ static void mn_invalidate_end(struct mmu_notifier *mn, const struct mmu_notifier
 	write_unlock(&vm->mmu_lock);
 }
 
-/* No flush: a young bit that a TLB keeps from being set again costs the host a guess, nothing more. */
-static bool age_hvas(struct vm *vm, hva_t start, hva_t end, bool clear)
+static bool age_hvas(struct vm *vm, hva_t start, hva_t end, gfn_range_fn fn)
 {
-	struct interval_tree_node *node;
-	bool young = false;
-	unsigned int as;
+	bool young;
 
 	write_lock(&vm->mmu_lock);
-	for_each_slot_in(vm, as, node, start, end) {
-		struct memslot *slot = container_of(node, struct memslot, hva_node);
-		struct gfn_range r = slot_gfns(slot, start, end);
-
-		young |= arch_mmu_age(vm, as, r.start, r.end, clear);
-	}
+	young = __for_hvas(vm, start, end, fn);
 	write_unlock(&vm->mmu_lock);
 	return young;
 }
@@ -122,14 +131,14 @@ static keel_young_t mn_clear_young(struct mmu_notifier *mn, struct mm_struct *mm
 				   unsigned long start, unsigned long end)
 {
 	trace_kvm_age_hva(start, end);
-	return age_hvas(mn_vm(mn), start, end, true);
+	return age_hvas(mn_vm(mn), start, end, __age);
 }
 
 static keel_young_t mn_test_young(struct mmu_notifier *mn, struct mm_struct *mm,
 				  unsigned long addr)
 {
 	trace_kvm_test_age_hva(addr);
-	return age_hvas(mn_vm(mn), addr, addr + 1, false);
+	return age_hvas(mn_vm(mn), addr, addr + 1, __test_age);
 }
 
 /* The mm dies, or the notifier is unregistered: nothing of it may be mapped any longer. */

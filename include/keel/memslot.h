@@ -41,8 +41,8 @@ struct memslots {
 	struct rb_root_cached	by_hva;		/* vm->mmu_lock */
 	struct xarray		by_id;		/* slots_lock */
 	/*
-	 * Bumped by each change after by_gfn, before the grace period. Never 0, and never equal in two
-	 * address spaces: a generation alone tells whether a cached lookup is still good.
+	 * Bumped by each change after by_gfn, before the grace period. Never 0, and never equal
+	 * in two address spaces: by itself it tells whether a cached lookup is still good.
 	 */
 	u64			gen;
 };
@@ -64,6 +64,7 @@ struct memslot *vcpu_memslot(struct vcpu *vcpu, gfn_t gfn);
 /* What a lookup that starts now is worth: compare with the one of an earlier lookup. */
 static inline u64 memslots_gen(const struct memslots *slots)
 {
+	/* The tree is read after it: pairs with the release in change_apply(). */
 	return smp_load_acquire(&slots->gen);
 }
 
@@ -84,7 +85,7 @@ void memslot_mark_dirty(struct vm *vm, struct vcpu *vcpu, const struct memslot *
 /* dirty_bitmap.c: -ENOMEM. @slot is not published yet. */
 int dirty_bitmap_alloc(struct vm *vm, struct memslot *slot);
 void dirty_bitmap_free(struct memslot *slot);
-/* KVM_GET_DIRTY_LOG, KVM_CLEAR_DIRTY_LOG. They take slots_lock. -EINVAL, -ENOENT (not logged), -EFAULT. */
+/* KVM_GET/CLEAR_DIRTY_LOG. They take slots_lock. -EINVAL, -ENOENT (not logged), -EFAULT. */
 long dirty_log_get(struct ioctl_ctx *c);
 long dirty_log_clear(struct ioctl_ctx *c);
 

@@ -27,7 +27,7 @@ void notifier_unregister(struct vm *vm);
 
 /* Sample for the retry rule, with the barrier it needs. No lock. */
 unsigned long notifier_seq(struct vm *vm);
-/* True if a page obtained since @seq for [@start, @end) may be stale. mmu_lock held (read is enough). */
+/* True if a page got since @seq for [@start, @end) may be stale. mmu_lock held, read is enough. */
 bool notifier_retry(struct vm *vm, unsigned long seq, hva_t start, hva_t end);
 
 #endif

@@ -21,7 +21,7 @@ static void remember_mmio(struct x86_vcpu *vcpu, gfn_t gfn, u64 gen)
 	vcpu->mmu.mmio_gen = gen;
 }
 
-/* KVM_RUN fails, and says for which page (Documentation/virt/kvm/api.rst, KVM_EXIT_MEMORY_FAULT). */
+/* KVM_RUN fails, and says for which page (KVM_EXIT_MEMORY_FAULT in the ABI). */
 static verdict_t memory_fault(struct x86_vcpu *vcpu, gfn_t gfn)
 {
 	struct kvm_run *run = vcpu->v.run;
@@ -56,7 +56,7 @@ static bool pfn_is_device(const struct host_page *hp)
 	return !hp->page && (!pfn_valid(hp->pfn) || PageReserved(pfn_to_page(hp->pfn)));
 }
 
-/* Something else is mapped where @gfn's page belongs: take it away and let the guest fault again. */
+/* Something else is mapped where @gfn's page belongs: away with it, the guest faults again. */
 static void resolve_conflict(struct vm *vm, unsigned int as, gfn_t gfn)
 {
 	write_lock(&vm->mmu_lock);

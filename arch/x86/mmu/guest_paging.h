@@ -30,7 +30,7 @@ struct gw_state {
 	u32	access;
 	int	level;			/* of `entry` */
 	u64	entry;
-	u64	rights;			/* GE_W and GE_U of all levels, and GE_NX of any, inverted */
+	u64	rights;			/* GE_W, GE_U: of all levels; GE_NX: of none */
 	int	nr;			/* entries used */
 	struct {
 		u64	gpa, val;

@@ -72,16 +72,18 @@ void table_count_leaf(struct vm *vm, u64 *entry, int level, int delta);
 
 /* Fill the vCPU's cache so that one fault cannot run out of tables. May sleep. 0 or -ENOMEM. */
 int table_cache_fill(struct x86_vcpu *vcpu);
+
 static inline bool table_cache_full(const struct x86_vcpu *vcpu)
 {
 	return vcpu->mmu.nr_cached == MMU_CACHE_TABLES;
 }
+
 /* A zeroed table from the filled cache; give it back if it was not used. */
 u64 *table_cache_take(struct x86_vcpu *vcpu);
 void table_cache_give(struct x86_vcpu *vcpu, u64 *table);
 u64 *table_alloc(void);
 void table_free(u64 *table);
-/* Cut out of the tree: it and all below is freed after the next arch_flush_tlbs(). mmu_lock held for write. */
+/* Cut out of the tree: freed, with all below it, by the next arch_flush_tlbs(). */
 void __table_unlink(struct vm_mmu *mmu, u64 *table, int level);
 /* Free what was unlinked and flushed, later if it is much. Any context that may not sleep. */
 void tables_release(struct vm *vm, struct list_head *unlinked);
@@ -104,12 +106,12 @@ struct map_request {
 
 /* mmu_lock held for read; the cache is full. */
 enum map_result s2_map(struct x86_vcpu *vcpu, u64 *root, const struct map_request *r);
-/* The entry only lacks W, and that for the dirty log alone: give it back. mmu_lock held for read. */
+/* The entry lacks only W, and only for the dirty log: give it back. mmu_lock held for read. */
 bool s2_make_writable(struct x86_vcpu *vcpu, u64 *root, const struct memslot *slot, gfn_t gfn);
 
 /* ---- hugepage.c ---- */
 
-/* Level at which @gfn of @slot may be mapped to @pfn, from its alignment and the host's mapping. No lock. */
+/* Level at which @gfn of @slot may be mapped to @pfn: alignment and the host's mapping. No lock. */
 int s2_map_level(struct vm *vm, const struct memslot *slot, gfn_t gfn, hfn_t pfn);
 
 /* ---- zap.c, track.c ---- */

@@ -22,11 +22,11 @@ struct x86_vcpu;
 struct x86_s2_fault;
 
 struct vm_mmu {
-	u64			*root[KEEL_ADDRESS_SPACES];	/* top tables; set once by cmpxchg */
+	u64			*root[KEEL_ADDRESS_SPACES];	/* set once, by cmpxchg */
 	int			levels;		/* [c] depth: 4 or 5 */
 	int			max_level;	/* [c] largest leaf: 1 (4K) to 3 (1G) */
 	spinlock_t		free_lock;
-	struct list_head	unlinked;	/* free_lock: cut out of the tree, not yet flushed */
+	struct list_head	unlinked;	/* free_lock: cut out, not yet flushed */
 	struct list_head	flushed;	/* free_lock: nobody can use them any more */
 	struct work_struct	free_work;	/* frees `flushed` when it is large */
 };
@@ -37,7 +37,7 @@ struct vm_mmu {
 struct vcpu_mmu {
 	u64		*cache[MMU_CACHE_TABLES];	/* [v] zeroed tables */
 	unsigned int	nr_cached;
-	gfn_t		mmio_gfn;	/* [v] last frame found in no slot, valid while gen matches */
+	gfn_t		mmio_gfn;	/* [v] last frame found in no slot, while gen matches */
 	u64		mmio_gen;
 };
 
@@ -53,8 +53,8 @@ int mmu_vcpu_init(struct x86_vcpu *vcpu);
 void mmu_vcpu_destroy(struct x86_vcpu *vcpu);
 
 /*
- * mmu_load_root - give the vendor the root of the vCPU's current address space: first run, REQ_MMU_ROOT,
- * entry to and exit from SMM. Own thread, interrupts on, may sleep. 0 or -ENOMEM.
+ * mmu_load_root - give the vendor the root of the vCPU's current address space: at REQ_MMU_ROOT,
+ * which is to be set on entry to and exit from SMM. Own thread, may sleep. 0 or -ENOMEM.
  */
 int mmu_load_root(struct x86_vcpu *vcpu);
 
@@ -82,8 +82,8 @@ struct virt_fault {
 };
 
 /*
- * Access by guest virtual address, across pages (virt_access.c). 0; 1: #PF, *@f filled; -EFAULT: the
- * translation points to no RAM. A write translates all pages before it changes the first byte.
+ * Access by guest virtual address, across pages (virt_access.c). 0; 1: #PF, *@f filled;
+ * -EFAULT: the translation points to no RAM. A write translates all pages before it changes the first byte.
  * @len at most a page. @access: GW_* without GW_WRITE.
  */
 int vcpu_read_virt(struct x86_vcpu *vcpu, gva_t gva, void *buf, size_t len, u32 access,

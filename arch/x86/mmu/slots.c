@@ -21,7 +21,7 @@ void arch_memslot_commit(struct vm *vm, const struct memslot *old, const struct 
 {
 	if (!old)
 		return;
-	/* Deleted or moved. When its log was ended: small pages go, large ones come back by faults. */
+	/* Deleted or moved; or its log was ended, and large pages may come back. */
 	if (!new || new->base_gfn != old->base_gfn || !new->dirty_bitmap) {
 		zap_slot(vm, old);
 		return;

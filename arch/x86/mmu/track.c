@@ -58,7 +58,7 @@ bool arch_mmu_protect_mask(struct vm *vm, const struct memslot *slot, gfn_t base
 	return flush;
 }
 
-/* Write-protect what one bottom table, or one larger entry, maps of [gfn, end). Returns where to go on. */
+/* Protect what one bottom table, or one larger entry, maps of [gfn, end); returns where to go on. */
 static gfn_t __protect_block(struct vm *vm, u64 *root, unsigned int as, gfn_t gfn, gfn_t end,
 			     bool *flush)
 {
@@ -91,7 +91,7 @@ void s2_protect_slot(struct vm *vm, const struct memslot *slot)
 		gfn = __protect_block(vm, root, slot->as, gfn, end, &flush);
 		if (!need_resched() && !rwlock_needbreak(&vm->mmu_lock))
 			continue;
-		/* A large page may be among what was removed: nobody else may see it gone unflushed. */
+		/* Large pages may have been removed: nobody may see them gone unflushed. */
 		if (flush)
 			arch_flush_tlbs(vm);
 		flush = false;

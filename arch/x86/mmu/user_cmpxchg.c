@@ -14,7 +14,7 @@
 	int ret;							\
 	memcpy(&oldv, old, sizeof(oldv));				\
 	memcpy(&newv, new, sizeof(newv));				\
-	ret = __try_cmpxchg_user((type __user *)p, &oldv, newv, fault_##type);	\
+	ret = __try_cmpxchg_user((type __user *)p, &oldv, newv, fault_##type); \
 	if (ret > 0)							\
 		memcpy(old, &oldv, sizeof(oldv));			\
 	ret;								\

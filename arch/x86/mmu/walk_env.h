@@ -10,7 +10,7 @@ enum {
 	GW_WRITE	= 1 << 0,
 	GW_USER		= 1 << 1,	/* at CPL 3 */
 	GW_FETCH	= 1 << 2,
-	GW_IMPLICIT	= 1 << 3,	/* supervisor access of the CPU itself (GDT, TSS): SMAP ignores AC */
+	GW_IMPLICIT	= 1 << 3,	/* by the CPU itself (GDT, TSS): SMAP ignores AC */
 };
 
 /* #PF error code bits (SDM 3 4.7). */
