@@ -20,6 +20,14 @@
 #define native_wrmsrq(msr, val)		native_write_msr(msr, (u32)(val), (u32)((u64)(val) >> 32))
 #endif
 
+/* ---- Machine checks ---- */
+
+/*
+ * The exit was an intercepted machine check, which is consumed by that: call the host's handler. It sees it as
+ * if it had come from user mode, so that it may end the VMM's process instead of the machine. Interrupts off.
+ */
+void keel_host_machine_check(void);
+
 /* ---- Speculation ---- */
 
 /*
@@ -36,6 +44,22 @@ static __always_inline void keel_virt_ssbd_set_guest(u64 guest_virt_spec_ctrl)
 static __always_inline void keel_virt_ssbd_restore_host(u64 guest_virt_spec_ctrl)
 {
 	x86_spec_ctrl_restore_host(guest_virt_spec_ctrl);
+}
+
+/*
+ * SRSO on CPUs that can mitigate it for guests alone: predictions are reduced on a CPU
+ * while it may run them. On that CPU, when SVM goes on and off.
+ */
+static inline void keel_svm_mitigations(bool on)
+{
+#ifdef MSR_ZEN4_BP_CFG_BP_SPEC_REDUCE_BIT
+	if (!cpu_feature_enabled(X86_FEATURE_SRSO_BP_SPEC_REDUCE))
+		return;
+	if (on)
+		msr_set_bit(MSR_ZEN4_BP_CFG, MSR_ZEN4_BP_CFG_BP_SPEC_REDUCE_BIT);
+	else
+		msr_clear_bit(MSR_ZEN4_BP_CFG, MSR_ZEN4_BP_CFG_BP_SPEC_REDUCE_BIT);
+#endif
 }
 
 /*

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* SVM of each physical CPU: turning it on and off, and the pages it needs. */
+#include <linux/cpumask.h>
+#include <linux/gfp.h>
+#include <linux/topology.h>
+#include <asm/io.h>
+#include <asm/msr-index.h>
+#include "virt/compat/compat.h"
+#include "virt/compat/compat_x86.h"
+#include "virt/compat/virt_ownership.h"
+#include "arch/x86/svm/svm.h"
+
+DEFINE_PER_CPU(struct svm_cpu, svm_cpu);
+
+void svm_cpus_free(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct svm_cpu *c = per_cpu_ptr(&svm_cpu, cpu);
+
+		if (c->hsave)
+			__free_page(c->hsave);
+		if (c->host)
+			__free_page(c->host);
+		c->hsave = NULL;
+		c->host = NULL;
+	}
+}
+
+int svm_cpus_alloc(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct svm_cpu *c = per_cpu_ptr(&svm_cpu, cpu);
+		int node = cpu_to_node(cpu);
+
+		c->hsave = alloc_pages_node(node, GFP_KERNEL | __GFP_ZERO, 0);
+		c->host = alloc_pages_node(node, GFP_KERNEL | __GFP_ZERO, 0);
+		if (!c->hsave || !c->host) {
+			svm_cpus_free();
+			return -ENOMEM;
+		}
+		c->host_pa = page_to_phys(c->host);
+	}
+	return 0;
+}
+
+int svm_cpu_enable(void)
+{
+	struct svm_cpu *c = this_cpu_ptr(&svm_cpu);
+	int ret = keel_virt_cpu_get();
+
+	if (ret)
+		return ret;
+	wrmsrq(MSR_VM_HSAVE_PA, page_to_phys(c->hsave));
+
+	/* What the TLB holds of an earlier time is unknown: the first entry starts with a full flush. */
+	c->asid_gen++;
+	c->next_asid = svm_caps.nr_asids;
+	c->last_vmcb = 0;
+	if (svm_caps.tsc_ratio) {
+		c->tsc_ratio = SVM_TSC_RATIO_ONE;
+		wrmsrq(MSR_AMD64_TSC_RATIO, SVM_TSC_RATIO_ONE);
+	}
+	if (svm_caps.tsc_aux)
+		rdmsrq(MSR_TSC_AUX, c->tsc_aux);
+	keel_svm_mitigations(true);
+	return 0;
+}
+
+void svm_cpu_disable(void)
+{
+	struct svm_cpu *c = this_cpu_ptr(&svm_cpu);
+
+	keel_svm_mitigations(false);
+	if (svm_caps.tsc_ratio && c->tsc_ratio != SVM_TSC_RATIO_ONE) {
+		c->tsc_ratio = SVM_TSC_RATIO_ONE;
+		wrmsrq(MSR_AMD64_TSC_RATIO, SVM_TSC_RATIO_ONE);
+	}
+	keel_virt_cpu_put();
+}
+
+void svm_cpus_forget(u64 vmcb_pa)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		cmpxchg(&per_cpu_ptr(&svm_cpu, cpu)->last_vmcb, vmcb_pa, 0);
+}

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Around a guest entry: what has to be in place before it and is picked up after it. Interrupts off. */
+#include <linux/sched.h>
+#include <asm/asm.h>
+#include <asm/desc.h>
+#include <asm/mmu_context.h>
+#include <asm/trapnr.h>
+#include "virt/compat/compat.h"
+#include "virt/compat/compat_x86.h"
+#include "arch/x86/svm/svm.h"
+
+static_assert(offsetof(struct svm_entry, vmcb_pa) == ENTRY_VMCB);
+static_assert(offsetof(struct svm_entry, host_pa) == ENTRY_HOST);
+static_assert(offsetof(struct svm_entry, guest_spec) == ENTRY_GUEST_SPEC);
+static_assert(offsetof(struct svm_entry, host_spec) == ENTRY_HOST_SPEC);
+static_assert(offsetof(struct svm_entry, spec_switch) == ENTRY_SPEC_SWITCH);
+static_assert(offsetof(struct svm_entry, spec_save) == ENTRY_SPEC_SAVE);
+static_assert(R_RSP == 4 && R_RBP == 5 && R_RDI == 7 && R_R15 == 15);
+
+/* ---- once per load: the host's part ---- */
+
+#ifdef CONFIG_MODIFY_LDT_SYSCALL
+static bool task_has_ldt(void)
+{
+	return current->mm && READ_ONCE(current->mm->context.ldt);
+}
+#else
+static bool task_has_ldt(void)
+{
+	return false;
+}
+#endif
+
+/*
+ * FS, GS, TR, LDTR, KERNEL_GS_BASE and the system-call MSRs as they are now: they stay so until this task
+ * is scheduled out, but for the LDT. #UD if SVM was taken away meanwhile: then the entry fails too.
+ */
+static void save_host(struct svm_vcpu *svm)
+{
+	struct svm_cpu *cpu = this_cpu_ptr(&svm_cpu);
+
+	asm volatile("1: vmsave %%rax\n"
+		     "2:\n"
+		     _ASM_EXTABLE(1b, 2b)
+		     : : "a" (cpu->host_pa) : "memory");
+	svm->host_had_ldt = task_has_ldt();
+	svm->entry.host_pa = cpu->host_pa;
+	svm->tsc_aux = cpu->tsc_aux;
+	if (svm_caps.tsc_ratio && cpu->tsc_ratio != svm->tsc_ratio) {
+		wrmsrq(MSR_AMD64_TSC_RATIO, svm->tsc_ratio);
+		cpu->tsc_ratio = svm->tsc_ratio;
+	}
+	svm->host_saved = true;
+}
+
+/*
+ * Another thread may have changed the LDT since save_host(): each VMLOAD of the host brought
+ * back a descriptor whose table may be freed by now. The GDT has the current one.
+ */
+static void reload_ldt(void)
+{
+	unsigned long flags;
+	u16 sel;
+
+	local_irq_save(flags);
+	sel = task_has_ldt() ? GDT_ENTRY_LDT * 8 : 0;
+	asm volatile("lldt %0" : : "r" (sel));
+	local_irq_restore(flags);
+}
+
+/* TSC_RATIO counts in guests only (APM 2 15.30.5), so it stays; user mode reads TSC_AUX. */
+void svm_put(struct x86_vcpu *vcpu)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+
+	if (!svm->host_saved)
+		return;
+	svm->host_saved = false;
+	if (svm->tsc_aux != this_cpu_read(svm_cpu.tsc_aux))
+		wrmsrq(MSR_TSC_AUX, this_cpu_read(svm_cpu.tsc_aux));
+	if (unlikely(svm->host_had_ldt || task_has_ldt()))
+		reload_ldt();
+}
+
+/* ---- each entry ---- */
+
+static void prepare_spec_ctrl(struct svm_vcpu *svm)
+{
+	u64 guest = svm->x.msr.spec_ctrl & svm_caps.spec_ctrl_bits;
+
+	if (svm_caps.v_spec_ctrl) {
+		svm->vmcb->save.spec_ctrl = guest;
+		return;
+	}
+	svm->entry.guest_spec = guest;
+	svm->entry.host_spec = spec_ctrl_current();
+}
+
+static void exited_spec_ctrl(struct svm_vcpu *svm)
+{
+	if (svm->spec_pass)
+		svm->x.msr.spec_ctrl = svm_caps.v_spec_ctrl ? svm->vmcb->save.spec_ctrl :
+							       svm->entry.guest_spec;
+}
+
+static void prepare_tpr(struct svm_vcpu *svm)
+{
+	struct svm_vmcb_control *c = &svm->vmcb->control;
+	u8 tpr = keel_get_cr8(&svm->x);
+
+	if (tpr != (c->int_ctl & V_TPR)) {
+		c->int_ctl = (c->int_ctl & ~V_TPR) | tpr;
+		svm_touch(svm, CLEAN_INTR);
+	}
+	svm->tpr = tpr;
+}
+
+void svm_prepare(struct x86_vcpu *vcpu)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+	struct svm_vmcb_save *s = &svm->vmcb->save;
+
+	if (unlikely(!svm->host_saved))
+		save_host(svm);
+	svm_asid_prepare(svm);
+	if (unlikely(svm->nmi.active || svm->soft.active))
+		svm_events_prepare(svm);
+	prepare_tpr(svm);
+	if (unlikely(s->g_pat != vcpu->msr.pat)) {
+		s->g_pat = vcpu->msr.pat;
+		svm_touch(svm, CLEAN_NP);
+	}
+	if (svm_caps.tsc_aux && unlikely(svm->tsc_aux != vcpu->msr.tsc_aux)) {
+		svm->tsc_aux = vcpu->msr.tsc_aux;
+		wrmsrq(MSR_TSC_AUX, svm->tsc_aux);
+	}
+	if (svm_caps.spec_ctrl)
+		prepare_spec_ctrl(svm);
+	if (unlikely(svm_caps.virt_ssbd))
+		keel_virt_ssbd_set_guest(svm->virt_spec_ctrl);
+}
+
+noinstr void svm_enter(struct x86_vcpu *vcpu)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+
+	svm->vmcb->save.rax = vcpu->regs.gpr[R_RAX];
+	svm->no_svm = svm_vmrun(vcpu->regs.gpr, &svm->entry);
+	vcpu->regs.gpr[R_RAX] = svm->vmcb->save.rax;
+}
+
+/* What nearly every handler asks for; EFER cannot change without an exit. */
+static void fetch_common(struct svm_vcpu *svm)
+{
+	const struct svm_vmcb_save *s = &svm->vmcb->save;
+	struct x86_regs *r = &svm->x.regs;
+
+	r->rip = s->rip;
+	r->rflags = s->rflags;
+	r->gpr[R_RSP] = s->rsp;
+	r->int_shadow = svm->vmcb->control.int_state & INT_STATE_SHADOW ?
+			SHADOW_STI | SHADOW_MOV_SS : 0;
+	svm->x.known = ST_RIP | ST_RFLAGS | ST_RSP | ST_SHADOW | ST_EFER;
+}
+
+/* The event that was to be injected stays with event.c: it decides again. */
+static void entry_failed(struct x86_vcpu *vcpu)
+{
+	vcpu->exit.reason = VMCB_EXIT_INVALID;
+	vcpu->exit.entry_failed = true;
+	vcpu->ev.check = true;
+}
+
+void svm_exited(struct x86_vcpu *vcpu)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+	struct svm_vmcb_control *c = &svm->vmcb->control;
+	struct x86_exit *e = &vcpu->exit;
+
+	if (svm_caps.spec_ctrl)
+		exited_spec_ctrl(svm);
+	if (unlikely(svm_caps.virt_ssbd))
+		keel_virt_ssbd_restore_host(svm->virt_spec_ctrl);
+
+	e->reason = c->exit_code;
+	e->info1 = c->exit_info1;
+	e->info2 = c->exit_info2;
+	if (svm_caps.nrips)
+		e->next_rip = c->next_rip;
+	c->tlb_control = VMCB_TLB_NOTHING;
+	c->clean = svm_caps.clean_mask;
+
+	if (unlikely(svm->no_svm || e->reason == VMCB_EXIT_INVALID)) {
+		fetch_common(svm);
+		entry_failed(vcpu);
+		return;
+	}
+	e->entry_failed = false;
+	if (svm->nmi.active || vcpu->ev.armed || c->exit_int_info & INJ_VALID)
+		svm_events_exited(svm);
+	fetch_common(svm);
+	if ((c->int_ctl & V_TPR) != svm->tpr)
+		keel_set_cr8(vcpu, c->int_ctl & V_TPR);
+}
+
+/* WRMSR alone is worth it: x2APIC commands and the TSC deadline. */
+bool svm_fast_exit(struct x86_vcpu *vcpu)
+{
+	return vcpu->exit.reason == SVM_EXIT_MSR && vcpu->exit.info1 == 1 &&
+	       keel_fast_wrmsr(vcpu);
+}
+
+/*
+ * Interrupts and NMIs that ended the guest are still pending: an NMI was taken at STGI,
+ * an interrupt comes when the caller enables them. A machine check is different: the intercept
+ * consumed it (APM 2 15.12.18).
+ */
+void svm_host_events(struct x86_vcpu *vcpu)
+{
+	if (unlikely(vcpu->exit.reason == SVM_EXIT_EXCP_BASE + X86_TRAP_MC))
+		keel_host_machine_check();
+}
