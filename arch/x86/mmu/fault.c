@@ -82,6 +82,7 @@ static void install(struct x86_vcpu *vcpu, const struct memslot *slot, const str
 	bool dirty = slot->dirty_bitmap && r->rights.write;
 
 	read_lock(&vm->mmu_lock);
+	flush_check(vm_mmu(vm));
 	if (!page_is_stale(vm, seq, memslot_hva(slot, r->gfn), r->level)) {
 		done = s2_map(vcpu, s2_root(vm_mmu(vm), slot->as), r);
 		if (dirty && done == MAP_DONE)

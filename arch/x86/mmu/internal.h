@@ -65,6 +65,31 @@ static inline void s2e_clear_bits(u64 *entry, u64 bits)
 	atomic64_andnot(bits, (atomic64_t *)entry);
 }
 
+/*
+ * The flush rule (Documentation/mmu.rst): whoever clears a present entry flushes before he gives
+ * mmu_lock up. With -DKEEL_DEBUG_FLUSH each fault checks that nobody forgot.
+ */
+#ifdef KEEL_DEBUG_FLUSH
+static inline void flush_owe(struct vm_mmu *mmu)
+{
+	mmu->flush_owed = true;
+}
+
+static inline void flush_pay(struct vm_mmu *mmu)
+{
+	mmu->flush_owed = false;
+}
+
+static inline void flush_check(const struct vm_mmu *mmu)
+{
+	WARN_ON_ONCE(mmu->flush_owed);
+}
+#else
+static inline void flush_owe(struct vm_mmu *mmu) { }
+static inline void flush_pay(struct vm_mmu *mmu) { }
+static inline void flush_check(const struct vm_mmu *mmu) { }
+#endif
+
 /* ---- table.c: memory of tables ---- */
 
 /* Leaves that a table holds are counted in its page's private word, for the statistics. */

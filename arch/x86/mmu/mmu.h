@@ -29,6 +29,7 @@ struct vm_mmu {
 	struct list_head	unlinked;	/* free_lock: cut out, not yet flushed */
 	struct list_head	flushed;	/* free_lock: nobody can use them any more */
 	struct work_struct	free_work;	/* frees `flushed` when it is large */
+	bool			flush_owed;	/* mmu_lock, under KEEL_DEBUG_FLUSH only */
 };
 
 /* Enough for one fault: a table for each level below the root. */

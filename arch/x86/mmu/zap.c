@@ -11,6 +11,7 @@ static void __clear_entry(struct vm *vm, u64 *entry, int level)
 {
 	u64 old = xchg(entry, 0);
 
+	flush_owe(vm_mmu(vm));
 	if (s2e_is_leaf(old, level)) {
 		table_count_leaf(vm, entry, level, -1);
 		return;
@@ -88,6 +89,7 @@ void arch_flush_tlbs(struct vm *vm)
 	vm_stat_add(&vm->stats.remote_tlb_flush_requests, 1);
 	if (vm_request_all(vm, REQ_TLB_FLUSH, true))
 		vm_stat_add(&vm->stats.remote_tlb_flush, 1);
+	flush_pay(mmu);
 	if (!list_empty(&unlinked))
 		tables_release(vm, &unlinked);
 }
