@@ -31,17 +31,16 @@
  */
 static void prepare_soft(struct svm_vcpu *svm, const struct x86_event *ev)
 {
-	u64 rip = st_read(&svm->x, ST_RIP)->rip;
-	u64 mask = is_64bit_code(&svm->x) ? ~0ull : (u32)~0;
+	u64 rip = svm->x.regs.rip;	/* known since the last exit */
 
 	svm->soft.active = true;
 	svm->soft.vector = ev->vector;
 	if (ev->insn_len) {
-		svm->soft.start = (rip - ev->insn_len) & mask;
+		svm->soft.start = rip - ev->insn_len;
 		svm->soft.next = rip;
 	} else {
 		svm->soft.start = rip;
-		svm->soft.next = (rip + (ev->type == EVT_SOFT_INT ? 2 : 1)) & mask;
+		svm->soft.next = rip + (ev->type == EVT_SOFT_INT ? 2 : 1);
 	}
 }
 
