@@ -262,6 +262,9 @@ static u8 shape(const struct emul_insn *i)
 		return emul_len_1b[i->opcode];
 	case EMUL_MAP_0F:
 		attr = emul_len_0f[i->opcode];
+		/* EXTRQ, INSERTQ: two byte immediates (APM 4). */
+		if (i->opcode == 0x78 && !i->vex && (i->opsize || i->rep == 0xf2))
+			return L_MODRM | L_IW;
 		if (i->vex && i->opcode != 0x77)
 			return (attr & L_KIND) == L_IB ? L_MODRM | L_IB : L_MODRM;
 		return attr;
