@@ -171,11 +171,13 @@ int keel_set_cr8(struct x86_vcpu *vcpu, u64 val)
 	irqchip_set_cr8(vcpu, val);
 	return 0;
 }
+KEEL_EXPORT(keel_set_cr8);
 
 u64 keel_get_cr8(struct x86_vcpu *vcpu)
 {
 	return irqchip_get_cr8(vcpu);
 }
+KEEL_EXPORT(keel_get_cr8);
 
 /* EFER bits that some guest on this host may have, for userspace, which may set EFER before CPUID. */
 static u64 efer_host_rsvd(void)
