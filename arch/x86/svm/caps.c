@@ -85,6 +85,7 @@ void svm_caps_fill(struct vendor_caps *caps)
 {
 	const struct svm_caps *c = &svm_caps;
 
+	caps->trace_isa = 2;	/* KVM_ISA_SVM of trace.h */
 	caps->nrip = c->nrips;
 	caps->tsc_scaling = c->tsc_ratio;
 	caps->tsc_frac_bits = 32;
