@@ -203,6 +203,27 @@ bool host_is_intel(void)
 	return b == 0x756e6547;
 }
 
+bool on_keel(void)
+{
+	FILE *f = fopen("/sys/module/kvm/version", "r");
+	char s[64] = "";
+	bool keel;
+
+	if (!f)
+		return false;
+	keel = fgets(s, sizeof(s), f) && strstr(s, "Keel");
+	fclose(f);
+	return keel;
+}
+
+bool under_tcg(void)
+{
+	uint32_t a = 0x40000000, b, c = 0, d;
+
+	guest_cpuid(&a, &b, &c, &d);
+	return b == 0x54474354;		/* "TCGT" */
+}
+
 struct test_vcpu *vcpu_create(struct test_vm *vm, unsigned int id)
 {
 	struct test_vcpu *v = &vm->vcpu[vm->nr_vcpus];
