@@ -143,7 +143,7 @@ int s2_map_level(struct vm *vm, const struct memslot *slot, gfn_t gfn, hfn_t pfn
 
 /* mmu_lock held for write. True: flush owed. */
 bool s2_zap(struct vm *vm, unsigned int as, gfn_t start, gfn_t end);
-/* Write-protect a whole slot; mmu_lock held for write, given up now and then. Flushes. */
+/* Write-protect a whole slot, and flush. Takes mmu_lock, gives it up now and then. */
 void s2_protect_slot(struct vm *vm, const struct memslot *slot);
 
 #endif

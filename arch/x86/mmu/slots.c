@@ -27,9 +27,6 @@ void arch_memslot_commit(struct vm *vm, const struct memslot *old, const struct 
 		return;
 	}
 	/* A log that starts with all bits set protects each page when its bit is cleared. */
-	if (vm->manual_dirty_protect & KVM_DIRTY_LOG_INITIALLY_SET)
-		return;
-	write_lock(&vm->mmu_lock);
-	s2_protect_slot(vm, new);
-	write_unlock(&vm->mmu_lock);
+	if (!(vm->manual_dirty_protect & KVM_DIRTY_LOG_INITIALLY_SET))
+		s2_protect_slot(vm, new);
 }

@@ -7,21 +7,24 @@
 #include "arch/x86/mmu/internal.h"
 
 /*
- * Write-protect the leaf at @pos. A large one is removed instead: writes to it must come
- * back page by page. True: flush owed.
+ * Write-protect the leaf at @pos. A large one stays for reading: a write to it meets a leaf of
+ * another size than it wants, which removes it. True: flush owed.
  */
-static bool __protect_leaf(struct vm *vm, const struct s2_pos *pos, gfn_t gfn, unsigned int as)
+static bool __protect_leaf(const struct s2_pos *pos)
 {
-	gfn_t first;
-
-	if (!s2e_writable(pos->val))
+	if (!s2e_present(pos->val) || !s2e_writable(pos->val))
 		return false;
-	if (pos->level == 1) {
-		s2e_clear_bits(pos->entry, s2_fmt.write);
-		return true;
-	}
-	first = gfn & ~(level_frames(pos->level) - 1);
-	return s2_zap(vm, as, first, first + 1);
+	s2e_clear_bits(pos->entry, s2_fmt.write);
+	return true;
+}
+
+/* From one entry of a bottom table to that of @gfn in the same table. */
+static void move_in_table(struct s2_pos *pos, gfn_t gfn)
+{
+	u64 *table = (u64 *)((unsigned long)pos->entry & PAGE_MASK);
+
+	pos->entry = &table[level_index(gfn, 1)];
+	pos->val = READ_ONCE(*pos->entry);
 }
 
 bool arch_mmu_protect_mask(struct vm *vm, const struct memslot *slot, gfn_t base,
@@ -30,7 +33,7 @@ bool arch_mmu_protect_mask(struct vm *vm, const struct memslot *slot, gfn_t base
 	const struct vm_mmu *mmu = vm_mmu(vm);
 	u64 *root = s2_root(mmu, slot->as);
 	struct s2_pos pos = { .level = 0 };
-	gfn_t block = 0;
+	gfn_t last = 0;
 	bool flush = false;
 
 	lockdep_assert_held_write(&vm->mmu_lock);
@@ -40,63 +43,48 @@ bool arch_mmu_protect_mask(struct vm *vm, const struct memslot *slot, gfn_t base
 		gfn_t gfn = base + __ffs(mask);
 
 		/* The next bit is mostly in the same bottom table. */
-		if (pos.level == 1 && gfn >> level_order(2) == block) {
-			pos.entry += (long)level_index(gfn, 1) -
-				     (long)(((unsigned long)pos.entry & ~PAGE_MASK) / sizeof(u64));
-			pos.val = READ_ONCE(*pos.entry);
-		} else {
+		if (pos.level == 1 && (gfn ^ last) < level_frames(2))
+			move_in_table(&pos, gfn);
+		else
 			pos = s2_walk(mmu, root, gfn);
-			block = gfn >> level_order(2);
-		}
-		if (!s2e_present(pos.val))
-			continue;
-		if (__protect_leaf(vm, &pos, gfn, slot->as))
-			flush = true;
-		if (pos.level != 1)
-			pos.level = 0;
+		last = gfn;
+		flush |= __protect_leaf(&pos);
 	}
 	return flush;
 }
 
-/* Protect what one bottom table, or one larger entry, maps of [gfn, end); returns where to go on. */
-static gfn_t __protect_block(struct vm *vm, u64 *root, unsigned int as, gfn_t gfn, gfn_t end,
+/* Protect what one bottom table or larger entry maps of [gfn, end); returns where to go on. */
+static gfn_t __protect_block(const struct vm_mmu *mmu, u64 *root, gfn_t gfn, gfn_t end,
 			     bool *flush)
 {
-	struct s2_pos pos = s2_walk(vm_mmu(vm), root, gfn);
-	gfn_t next = (gfn & ~(level_frames(pos.level) - 1)) + level_frames(pos.level);
+	struct s2_pos pos = s2_walk(mmu, root, gfn);
+	gfn_t block = level_frames(max(pos.level, 2));
+	gfn_t next = min(end, (gfn & ~(block - 1)) + block);
 
-	if (pos.level > 1) {
-		if (s2e_present(pos.val))
-			*flush |= __protect_leaf(vm, &pos, gfn, as);
+	*flush |= __protect_leaf(&pos);
+	if (pos.level > 1)
 		return next;
+	for (gfn++; gfn < next; gfn++) {
+		move_in_table(&pos, gfn);
+		*flush |= __protect_leaf(&pos);
 	}
-	end = min(end, (gfn & ~(level_frames(2) - 1)) + level_frames(2));
-	for (; gfn < end; gfn++, pos.entry++) {
-		pos.val = READ_ONCE(*pos.entry);
-		if (s2e_present(pos.val))
-			*flush |= __protect_leaf(vm, &pos, gfn, as);
-	}
-	return end;
+	return next;
 }
 
 void s2_protect_slot(struct vm *vm, const struct memslot *slot)
 {
-	u64 *root = s2_root(vm_mmu(vm), slot->as);
+	const struct vm_mmu *mmu = vm_mmu(vm);
 	gfn_t gfn = slot->base_gfn, end = gfn + slot->npages;
+	u64 *root = s2_root(mmu, slot->as);
 	bool flush = false;
 
-	if (!root)
-		return;
-	while (gfn < end) {
-		gfn = __protect_block(vm, root, slot->as, gfn, end, &flush);
-		if (!need_resched() && !rwlock_needbreak(&vm->mmu_lock))
-			continue;
-		/* Large pages may have been removed: nobody may see them gone unflushed. */
-		if (flush)
-			arch_flush_tlbs(vm);
-		flush = false;
+	write_lock(&vm->mmu_lock);
+	while (root && gfn < end) {
+		gfn = __protect_block(mmu, root, gfn, end, &flush);
 		cond_resched_rwlock_write(&vm->mmu_lock);
 	}
+	write_unlock(&vm->mmu_lock);
+	/* Nothing was removed, so the flush may come late. */
 	if (flush)
 		arch_flush_tlbs(vm);
 }
