@@ -197,7 +197,8 @@ bool event_irq_allowed(struct x86_vcpu *vcpu)
 {
 	const struct x86_regs *r = st_read(vcpu, ST_RFLAGS | ST_SHADOW);
 
-	return (r->rflags & X86_EFLAGS_IF) && !r->int_shadow;
+	return (r->rflags & X86_EFLAGS_IF) && !r->int_shadow &&
+	       !(vcpu->debug.control & KVM_GUESTDBG_BLOCKIRQ);
 }
 
 bool event_nmi_allowed(struct x86_vcpu *vcpu)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Hypercalls. None is needed for a paravirtual feature that Keel offers today, so all but the oldest are unknown. */
-#include <asm/kvm_para.h>
+#include <linux/kvm_para.h>
 #include "virt/compat/compat.h"
 #include "arch/x86/x86.h"
 #include "arch/x86/hypercall.h"
