@@ -69,13 +69,22 @@ static void update_edge_vectors(struct x86_vm *vm)
 		WRITE_ONCE(vm->irqchip.domain.edge_eoi[i], map[i]);
 }
 
-/* Unlock, then tell whoever waits for EOIs, then let lines that are still up interrupt again. */
-static void ioapic_finish(struct x86_vm *vm, unsigned long flags)
+/* What a change asks for, to be done with no lock held. */
+struct ioapic_after {
+	unsigned long	acked;
+	unsigned long	notify;
+	bool		unmasked;
+};
+
+/* Lock held. */
+static struct ioapic_after ioapic_collect(struct x86_vm *vm)
 {
 	struct vm_ioapic *d = ioapic_of(vm);
-	unsigned long acked = d->io.acked, notify = acked & d->ack_pins;
-	bool unmasked = d->io.unmasked & PIT_PINS;
-	unsigned int pin;
+	struct ioapic_after after = {
+		.acked		= d->io.acked,
+		.notify		= d->io.acked & d->ack_pins,
+		.unmasked	= d->io.unmasked & PIT_PINS,
+	};
 
 	d->io.acked = 0;
 	d->io.unmasked = 0;
@@ -84,29 +93,40 @@ static void ioapic_finish(struct x86_vm *vm, unsigned long flags)
 		update_edge_vectors(vm);
 	}
 	/* The common case: nobody to tell, so the lock need not be dropped first. */
-	if (acked && !notify)
-		ioapic_redeliver(&d->io, acked);
-	raw_spin_unlock_irqrestore(&d->lock, flags);
+	if (after.acked && !after.notify)
+		ioapic_redeliver(&d->io, after.acked);
+	return after;
+}
 
-	if (unlikely(unmasked))
+/* Tell whoever waits for EOIs, then let lines that are still up interrupt again. */
+static void ioapic_do(struct x86_vm *vm, struct ioapic_after after)
+{
+	struct vm_ioapic *d = ioapic_of(vm);
+	unsigned long flags;
+	unsigned int pin;
+
+	if (unlikely(after.unmasked))
 		pit_dev_unmasked(vm);
-	if (!notify)
+	if (!after.notify)
 		return;
-	for_each_set_bit(pin, &notify, IOAPIC_PINS)
+	for_each_set_bit(pin, &after.notify, IOAPIC_PINS)
 		irq_ack(&vm->vm, KVM_IRQCHIP_IOAPIC, pin);
 	raw_spin_lock_irqsave(&d->lock, flags);
-	ioapic_redeliver(&d->io, acked);
+	ioapic_redeliver(&d->io, after.acked);
 	raw_spin_unlock_irqrestore(&d->lock, flags);
 }
 
 void ioapic_dev_eoi(struct x86_vm *vm, u8 vector)
 {
 	struct vm_ioapic *d = ioapic_of(vm);
+	struct ioapic_after after;
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&d->lock, flags);
 	ioapic_eoi(&d->io, vector);
-	ioapic_finish(vm, flags);
+	after = ioapic_collect(vm);
+	raw_spin_unlock_irqrestore(&d->lock, flags);
+	ioapic_do(vm, after);
 }
 
 int ioapic_dev_set_irq(struct x86_vm *vm, unsigned int pin, int source, int level, bool status)
@@ -143,6 +163,8 @@ static int ioapic_dev_write(struct vcpu *v, struct io_device *dev, gpa_t addr, i
 			    const void *val)
 {
 	struct vm_ioapic *d = container_of(dev, struct vm_ioapic, dev);
+	struct x86_vm *vm = to_x86_vm(v->vm);
+	struct ioapic_after after;
 	unsigned long flags;
 	u32 data = 0;
 
@@ -151,7 +173,9 @@ static int ioapic_dev_write(struct vcpu *v, struct io_device *dev, gpa_t addr, i
 		return 0;
 	raw_spin_lock_irqsave(&d->lock, flags);
 	ioapic_write(&d->io, addr & (IOAPIC_MMIO_SIZE - 1), data);
-	ioapic_finish(to_x86_vm(v->vm), flags);
+	after = ioapic_collect(vm);
+	raw_spin_unlock_irqrestore(&d->lock, flags);
+	ioapic_do(vm, after);
 	return 0;
 }
 
@@ -222,9 +246,12 @@ void ioapic_dev_get(struct x86_vm *vm, struct kvm_ioapic_state *s)
 void ioapic_dev_set(struct x86_vm *vm, const struct kvm_ioapic_state *s)
 {
 	struct vm_ioapic *d = ioapic_of(vm);
+	struct ioapic_after after;
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&d->lock, flags);
 	ioapic_set_state(&d->io, s);
-	ioapic_finish(vm, flags);
+	after = ioapic_collect(vm);
+	raw_spin_unlock_irqrestore(&d->lock, flags);
+	ioapic_do(vm, after);
 }

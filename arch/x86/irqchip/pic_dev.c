@@ -30,33 +30,46 @@ static void kick_taker(struct x86_vm *vm)
 	}
 }
 
-/* Unlock, and then do what the change asks for with no lock held. */
-static void pic_finish(struct x86_vm *vm, unsigned long flags)
+/* What a change asks for, to be done with no lock held. */
+struct pic_after {
+	unsigned long	acked;
+	bool		kick;
+	bool		unmasked;
+};
+
+/* Lock held. */
+static struct pic_after pic_collect(struct vm_pic *d)
 {
-	struct vm_pic *d = pic_of(vm);
-	unsigned long acked = d->pic.acked;
-	bool unmasked = d->pic.unmasked & 1;
-	bool kick = d->pic.out && !d->was_out;
-	unsigned int pin;
+	struct pic_after after = {
+		.acked		= d->pic.acked,
+		.kick		= d->pic.out && !d->was_out,
+		.unmasked	= d->pic.unmasked & 1,
+	};
 
 	d->pic.acked = 0;
 	d->pic.unmasked = 0;
 	d->was_out = d->pic.out;
-	raw_spin_unlock_irqrestore(&d->lock, flags);
+	return after;
+}
 
-	if (kick)
+static void pic_do(struct x86_vm *vm, struct pic_after after)
+{
+	unsigned int pin;
+
+	if (after.kick)
 		kick_taker(vm);
-	if (unlikely(unmasked))
+	if (unlikely(after.unmasked))
 		pit_dev_unmasked(vm);
-	if (acked) {
-		for_each_set_bit(pin, &acked, PIC_PINS)
-			irq_ack(&vm->vm, pin >> 3, pin & 7);
-	}
+	if (!after.acked)
+		return;
+	for_each_set_bit(pin, &after.acked, PIC_PINS)
+		irq_ack(&vm->vm, pin >> 3, pin & 7);
 }
 
 int pic_dev_set_irq(struct x86_vm *vm, unsigned int pin, int source, int level)
 {
 	struct vm_pic *d = pic_of(vm);
+	struct pic_after after;
 	unsigned long flags;
 	int ret;
 
@@ -64,13 +77,16 @@ int pic_dev_set_irq(struct x86_vm *vm, unsigned int pin, int source, int level)
 	ret = pic_set_irq(&d->pic, pin, source, level);
 	trace_kvm_pic_set_irq(pin >> 3, pin & 7, d->pic.chip[pin >> 3 & 1].s.elcr,
 			      d->pic.chip[pin >> 3 & 1].s.imr, ret == 0);
-	pic_finish(vm, flags);
+	after = pic_collect(d);
+	raw_spin_unlock_irqrestore(&d->lock, flags);
+	pic_do(vm, after);
 	return ret;
 }
 
 int pic_dev_ack(struct x86_vm *vm)
 {
 	struct vm_pic *d = pic_of(vm);
+	struct pic_after after;
 	unsigned long flags;
 	int vector;
 
@@ -78,7 +94,9 @@ int pic_dev_ack(struct x86_vm *vm)
 		return -1;
 	raw_spin_lock_irqsave(&d->lock, flags);
 	vector = pic_ack(&d->pic);
-	pic_finish(vm, flags);
+	after = pic_collect(d);
+	raw_spin_unlock_irqrestore(&d->lock, flags);
+	pic_do(vm, after);
 	return vector;
 }
 
@@ -86,6 +104,7 @@ static int pic_dev_read(struct vcpu *v, struct io_device *dev, gpa_t addr, int l
 {
 	struct vm_pic *d = container_of(dev, struct vm_pic, dev);
 	struct x86_vm *vm = to_x86_vm(v->vm);
+	struct pic_after after;
 	unsigned long flags;
 	u8 *bytes = val;
 	int i;
@@ -93,7 +112,9 @@ static int pic_dev_read(struct vcpu *v, struct io_device *dev, gpa_t addr, int l
 	raw_spin_lock_irqsave(&d->lock, flags);
 	for (i = 0; i < len; i++)
 		bytes[i] = pic_read(&d->pic, addr + i);
-	pic_finish(vm, flags);
+	after = pic_collect(d);
+	raw_spin_unlock_irqrestore(&d->lock, flags);
+	pic_do(vm, after);
 	return 0;
 }
 
@@ -103,13 +124,16 @@ static int pic_dev_write(struct vcpu *v, struct io_device *dev, gpa_t addr, int 
 	struct vm_pic *d = container_of(dev, struct vm_pic, dev);
 	struct x86_vm *vm = to_x86_vm(v->vm);
 	const u8 *bytes = val;
+	struct pic_after after;
 	unsigned long flags;
 	int i;
 
 	raw_spin_lock_irqsave(&d->lock, flags);
 	for (i = 0; i < len; i++)
 		pic_write(&d->pic, addr + i, bytes[i]);
-	pic_finish(vm, flags);
+	after = pic_collect(d);
+	raw_spin_unlock_irqrestore(&d->lock, flags);
+	pic_do(vm, after);
 	return 0;
 }
 
@@ -167,11 +191,14 @@ void pic_dev_get(struct x86_vm *vm, unsigned int chip, struct kvm_pic_state *s)
 void pic_dev_set(struct x86_vm *vm, unsigned int chip, const struct kvm_pic_state *s)
 {
 	struct vm_pic *d = pic_of(vm);
+	struct pic_after after;
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&d->lock, flags);
 	pic_set_state(&d->pic, chip, s);
 	/* Whatever the vCPUs knew, the state is another one. */
 	d->was_out = false;
-	pic_finish(vm, flags);
+	after = pic_collect(d);
+	raw_spin_unlock_irqrestore(&d->lock, flags);
+	pic_do(vm, after);
 }

@@ -321,7 +321,7 @@ u8 pit_speaker_read(struct pit *pit)
 	/* Bit 4 toggles with every refresh of the memory, 15 us. */
 	u8 refresh = div64_u64(pit_in_now(pit), 15085) & 1;
 
-	return pit->speaker_on << 1 | !!pit->ch[2].s.gate | output(pit, &pit->ch[2]) << 5 |
+	return pit->speaker_on << 1 | (pit->ch[2].s.gate & 1) | output(pit, &pit->ch[2]) << 5 |
 	       refresh << 4;
 }
 
