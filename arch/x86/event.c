@@ -139,6 +139,7 @@ void keel_event_cut_short(struct x86_vcpu *vcpu, const struct x86_event *ev)
 	case EVT_SOFT_INT:
 	case EVT_INTERRUPT:
 		e->irq.injected = true;
+		e->irq.queued = false;
 		e->irq.soft = ev->type == EVT_SOFT_INT;
 		e->irq.vector = ev->vector;
 		e->irq.insn_len = ev->insn_len;
@@ -157,8 +158,9 @@ void keel_event_delivered(struct x86_vcpu *vcpu)
 
 	e->exc.injected = false;
 	e->nmi.injected = false;
-	e->irq.injected = false;
-	e->irq.queued = false;
+	/* One from userspace that still waits was not given to the hardware. */
+	if (!e->irq.queued)
+		e->irq.injected = false;
 	e->armed = false;
 }
 KEEL_EXPORT(keel_event_delivered);
