@@ -87,25 +87,36 @@ static verdict_t exit_pause(struct x86_vcpu *vcpu)
 	return keel_exit_pause(vcpu);
 }
 
+/* INT n, INT3 and INTO: RIP is at the instruction and the gate's DPL counts. */
+static bool soft_event(u32 info)
+{
+	u8 vector = info & INJ_VECTOR;
+
+	return (info & INJ_TYPE) == INJ_SOFT_INT ||
+	       ((info & INJ_TYPE) == INJ_EXCEPTION && (vector == 3 || vector == 4));
+}
+
 /*
- * APM 2 15.14.1. A task gate in the way of an event: the event is in exit_int_info and counts as delivered by the
- * switch, but for software interrupts, whose RIP is still at the instruction.
+ * APM 2 15.14.1. An event that went through a task gate is in exit_int_info; the switch delivers
+ * it. What an instruction caused resumes behind that instruction.
  */
 static verdict_t exit_task_switch(struct x86_vcpu *vcpu)
 {
-	const struct svm_vmcb_control *c = &to_svm(vcpu)->vmcb->control;
-	u64 info2 = vcpu->exit.info2;
-	int reason = 0, vector = -1;
+	u32 event = to_svm(vcpu)->vmcb->control.exit_int_info;
+	u64 selector = vcpu->exit.info1, info2 = vcpu->exit.info2;
+	int reason = info2 & TS_IRET ? 1 : info2 & TS_JMP ? 2 : event & INJ_VALID ? 3 : 0;
+	bool soft = reason == 3 && soft_event(event);
+	verdict_t v;
 
-	if (info2 & TS_IRET) {
-		reason = 1;
-	} else if (info2 & TS_JMP) {
-		reason = 2;
-	} else if (c->exit_int_info & INJ_VALID) {
-		reason = 3;
-		vector = c->exit_int_info & INJ_VECTOR;
+	if (reason != 3 || soft) {
+		if (!keel_skip_insn(vcpu, &v))
+			return v;
+	} else {
+		keel_event_delivered(vcpu);
+		if ((event & INJ_TYPE) == INJ_NMI)
+			svm_set_nmi_masked(vcpu, true);
 	}
-	return keel_exit_task_switch(vcpu, vcpu->exit.info1, reason, vector,
+	return keel_exit_task_switch(vcpu, selector, reason, soft ? (int)(event & INJ_VECTOR) : -1,
 				     info2 & TS_HAS_ERROR, info2);
 }
 
