@@ -108,7 +108,6 @@ static const struct {
 	{ KVM_CAP_PIT_STATE2,			always },
 	{ KVM_CAP_REINJECT_CONTROL,		always },
 	{ KVM_CAP_IRQ_INJECT_STATUS,		always },
-	{ KVM_CAP_VAPIC,			always },
 	{ KVM_CAP_TSC_DEADLINE_TIMER,		always },
 	{ KVM_CAP_XSAVE,			always },
 	{ KVM_CAP_XCRS,				has_xsave },

@@ -16,7 +16,7 @@
 #define F(name)		BIT(X86_FEATURE_##name & 31)
 
 #define KVM_PV_FEATURES	(BIT(KVM_FEATURE_CLOCKSOURCE) | BIT(KVM_FEATURE_NOP_IO_DELAY) |	\
-			 BIT(KVM_FEATURE_CLOCKSOURCE2) | BIT(KVM_FEATURE_POLL_CONTROL) |	\
+			 BIT(KVM_FEATURE_CLOCKSOURCE2) | BIT(KVM_FEATURE_PV_SEND_IPI) |	\
 			 BIT(KVM_FEATURE_CLOCKSOURCE_STABLE_BIT))
 
 static u32 raw_reg(u32 function, u32 index, u8 reg)
@@ -335,7 +335,8 @@ static void add_kvm(struct table *t)
 	}
 	e = add_zero(t, KVM_CPUID_FEATURES, 0, false);
 	if (e)
-		e->eax = KVM_PV_FEATURES;
+		e->eax = KVM_PV_FEATURES |
+			 (steal_supported() ? BIT(KVM_FEATURE_STEAL_TIME) : 0);
 }
 
 int cpuid_supported(struct kvm_cpuid_entry2 *e, unsigned int room)

@@ -8,6 +8,8 @@
 
 #include <linux/types.h>
 #include <keel/verdict.h>
+#include <linux/percpu.h>
+#include <linux/thread_info.h>
 #include <asm/debugreg.h>
 #include <uapi/keel/kvm.h>
 

@@ -63,6 +63,33 @@ static long queue_nmi(struct ioctl_ctx *c)
 	return 0;
 }
 
+/* An interrupt controller in userspace has a vector for the CPU. */
+static long queue_interrupt(struct ioctl_ctx *c)
+{
+	struct x86_vcpu *vcpu = to_x86(c->vcpu);
+	u32 vector = ((struct kvm_interrupt *)c->data)->irq;
+
+	if (vector >= KVM_NR_INTERRUPTS)
+		return -EINVAL;
+	if (irqchip_has_pic_in_kernel(vcpu_vm(vcpu)))
+		return -ENXIO;
+	/* ExtINT beside an in-kernel local APIC: one at a time. */
+	if (irqchip_lapic_in_kernel(vcpu_vm(vcpu)) && vcpu->ev.irq.queued)
+		return -EEXIST;
+	event_queue_user_irq(vcpu, vector);
+	return 0;
+}
+
+/* 0 turns the TPR page off, which is all there is of it. */
+static long set_vapic_addr(struct ioctl_ctx *c)
+{
+	const struct kvm_vapic_addr *a = c->data;
+
+	if (!irqchip_lapic_in_kernel(to_x86_vm(c->vm)) || a->vapic_addr)
+		return -EINVAL;
+	return 0;
+}
+
 static long translate(struct ioctl_ctx *c)
 {
 	struct x86_vcpu *vcpu = to_x86(c->vcpu);
@@ -150,6 +177,8 @@ static const struct ioctl_row vcpu_state_ioctls_rows[] = {
 	{ KVM_GET_MP_STATE,	IOC_VCPU, get_mp_state },
 	{ KVM_SET_MP_STATE,	IOC_VCPU, set_mp_state },
 	{ KVM_NMI,		IOC_VCPU | IOC_RAW, queue_nmi },
+	{ KVM_INTERRUPT,	IOC_VCPU, queue_interrupt },
+	{ KVM_SET_VAPIC_ADDR,	IOC_VCPU_NOLOAD, set_vapic_addr },
 	{ KVM_TRANSLATE,	IOC_VCPU, translate },
 	{ KVM_GET_TSC_KHZ,	IOC_VCPU | IOC_RAW, get_tsc_khz },
 	{ KVM_SET_TSC_KHZ,	IOC_VCPU | IOC_RAW, set_tsc_khz },

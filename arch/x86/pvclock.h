@@ -13,6 +13,7 @@
 #include <keel/types.h>
 #include <uapi/keel/kvm.h>
 
+struct task_struct;
 struct x86_vm;
 struct x86_vcpu;
 
@@ -21,6 +22,8 @@ struct vm_pvclock {
 	bool			master;		/* the two below are valid for every vCPU */
 	u64			master_ns;	/* host base clock ... */
 	u64			master_tsc;	/* ... when the host's TSC was this */
+	u64			master_gen;	/* generation of vm_tsc that it was made for ... */
+	u64			master_shift;	/* ... and tsc_suspend_shift() */
 	s64			offset;		/* guest clock = base clock + offset */
 	gpa_t			wall;		/* last wall clock address, 0 if none */
 	bool			active;		/* some vCPU has enabled its page */
@@ -31,13 +34,11 @@ struct vm_pvclock {
 struct vcpu_pvclock {
 	u64		msr;		/* [v] system time MSR as written; bit 0: enabled */
 	gpa_t		gpa;		/* of the page, valid if enabled */
-	u32		version;	/* last written, even */
 	bool		guest_stopped;	/* KVM_KVMCLOCK_CTRL: tell the guest once */
 	int		last_cpu;
 	u64		steal_msr;	/* [v] steal time MSR; bit 0: enabled */
-	u64		steal_last;	/* run delay already accounted, ns */
-	u64		steal;		/* total given to the guest, ns */
-	u32		steal_version;
+	u64		steal_last;	/* run delay of steal_task already accounted, ns */
+	struct task_struct *steal_task;	/* compared only */
 };
 
 int pvclock_module_init(void);
@@ -56,6 +57,10 @@ void pvclock_steal_update(struct x86_vcpu *vcpu);	/* REQ_STEAL_UPDATE */
 
 /* The vCPUs' TSCs were changed against each other, or a vCPU was added: any thread that may not sleep. */
 void pvclock_tsc_changed(struct x86_vcpu *vcpu);
+
+/* steal.c */
+bool steal_supported(void);
+void steal_vcpu_load(struct x86_vcpu *vcpu);	/* preemption off */
 
 /* MSRs; 0 or 1 (#GP). */
 int pvclock_msr_write(struct x86_vcpu *vcpu, u64 val, bool old, bool host);

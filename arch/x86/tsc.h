@@ -29,10 +29,8 @@ struct vcpu_tsc {
 	u64	offset;			/* [v] guest = scaled host + offset */
 	u64	ratio;			/* [v] fixed point, vendor caps' fraction bits; 0: unscaled */
 	u32	khz;			/* [v] */
-	bool	catchup;		/* wanted frequency cannot be had from hardware: always behind */
 	s64	adjust;			/* [v] IA32_TSC_ADJUST */
-	u64	gen;			/* vm->tsc.lock */
-	bool	in_gen;			/* counted in nr_matched */
+	u64	gen;			/* vm->tsc.lock; counted in nr_matched if it is the VM's */
 	u64	last_host;		/* [v] host TSC when last put, 0 before */
 	u64	shift_seen;		/* [v] how much of tsc_backward_shift is in offset */
 	int	last_cpu;
@@ -50,6 +48,8 @@ void tsc_vcpu_put(struct x86_vcpu *vcpu);
 /* From arch_cpu_enable/disable, interrupts off: notices a TSC that restarted over a suspend. */
 void tsc_cpu_enabled(void);
 void tsc_cpu_disabled(void);
+/* Changes when the host's TSC has restarted: what was computed from it is void. */
+u64 tsc_suspend_shift(void);
 
 /* What the guest would read when the host's TSC is @host_tsc. */
 u64 guest_tsc(struct x86_vcpu *vcpu, u64 host_tsc);
@@ -60,6 +60,8 @@ static inline u64 guest_tsc_now(struct x86_vcpu *vcpu)
 
 /* Guest ticks to nanoseconds of the host, saturating; for the TSC-deadline timer. */
 u64 guest_tsc_to_ns(struct x86_vcpu *vcpu, u64 ticks);
+/* The rate at which the guest's TSC really counts; tsc.khz is what userspace asked for. */
+u32 tsc_real_khz(struct x86_vcpu *vcpu);
 u64 keel_tsc_scale(u64 tsc, u64 ratio);
 
 /* MSRs. */
@@ -72,7 +74,7 @@ int tsc_vm_set_khz(struct x86_vm *vm, u32 khz);
 /* KVM_VCPU_TSC_OFFSET. */
 void tsc_set_offset(struct x86_vcpu *vcpu, u64 offset);
 
-/* All TSCs of the VM are offsets of one counter. vm->tsc.lock taken inside. */
-bool tsc_vm_synced(struct x86_vm *vm);
+/* All TSCs of the VM are one counter, @gen names which. Takes vm->tsc.lock. */
+bool tsc_vm_synced(struct x86_vm *vm, u64 *gen);
 
 #endif
