@@ -7,7 +7,6 @@
 
 #define VM_CR_LOCK	BIT_ULL(3)
 #define VM_CR_SVMDIS	BIT_ULL(4)
-#define DEBUGCTL_BITS	0x3full		/* LBR, BTF, PB0-3 (APM 2 13.1.1) */
 
 static bool offers_virt_ssbd(struct x86_vcpu *vcpu, bool host)
 {

@@ -32,6 +32,31 @@ static bool task_has_ldt(void)
 #endif
 
 /*
+ * An ASID of this CPU that was ours some time ago may hold what was flushed elsewhere since, and the
+ * CPU may hold a stale copy of the VMCB (APM 2 15.15.4). Here and not in load(), which may
+ * interrupt a change of the clean bits.
+ */
+static void moved_cpu(struct svm_vcpu *svm)
+{
+	svm->asid_gen = 0;
+	svm->vmcb->control.clean = 0;
+	svm->last_cpu = smp_processor_id();
+}
+
+/* The vCPU was off the CPU: what pause exits have grown starts anew, or shrinks. */
+static void shrink_pause_filter(struct svm_vcpu *svm)
+{
+	struct svm_vmcb_control *c = &svm->vmcb->control;
+	u16 count = c->pause_filter_count;
+
+	if (likely(!svm_caps.pause_filter || count <= svm_ple_count))
+		return;
+	count = svm_ple_shrink ? count / svm_ple_shrink : 0;
+	c->pause_filter_count = max_t(u16, count, svm_ple_count);
+	svm_touch(svm, CLEAN_INTERCEPTS);
+}
+
+/*
  * FS, GS, TR, LDTR, KERNEL_GS_BASE and the system-call MSRs as they are now: they stay so until this task
  * is scheduled out, but for the LDT. #UD if SVM was taken away meanwhile: then the entry fails too.
  */
@@ -39,6 +64,9 @@ static void save_host(struct svm_vcpu *svm)
 {
 	struct svm_cpu *cpu = this_cpu_ptr(&svm_cpu);
 
+	if (svm->last_cpu != smp_processor_id())
+		moved_cpu(svm);
+	shrink_pause_filter(svm);
 	asm volatile("1: vmsave %%rax\n"
 		     "2:\n"
 		     _ASM_EXTABLE(1b, 2b)
@@ -160,7 +188,7 @@ static void fetch_common(struct svm_vcpu *svm)
 	r->gpr[R_RSP] = s->rsp;
 	r->int_shadow = svm->vmcb->control.int_state & INT_STATE_SHADOW ?
 			SHADOW_STI | SHADOW_MOV_SS : 0;
-	svm->x.known = ST_RIP | ST_RFLAGS | ST_RSP | ST_SHADOW | ST_EFER;
+	svm->x.known |= ST_RIP | ST_RFLAGS | ST_RSP | ST_SHADOW | ST_EFER;
 }
 
 /* The event that was to be injected stays with event.c: it decides again. */

@@ -60,36 +60,16 @@ void svm_vcpu_reset(struct x86_vcpu *vcpu, bool init)
 	svm->vmcb->control.clean = 0;
 }
 
-/* The guest spins less the longer it has run: shrink the window that pause exits have grown. */
-static void shrink_pause_filter(struct svm_vcpu *svm)
-{
-	struct svm_vmcb_control *c = &svm->vmcb->control;
-	u16 count = c->pause_filter_count;
-
-	if (likely(!svm_caps.pause_filter || count <= svm_ple_count))
-		return;
-	count = svm_ple_shrink ? count / svm_ple_shrink : 0;
-	c->pause_filter_count = max_t(u16, count, svm_ple_count);
-	svm_touch(svm, CLEAN_INTERCEPTS);
-}
-
 void svm_load(struct x86_vcpu *vcpu, int cpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 	struct svm_cpu *c = this_cpu_ptr(&svm_cpu);
 
-	if (unlikely(svm->last_cpu != cpu)) {
-		/* An ASID of this CPU may hold what was flushed elsewhere; the CPU's cache of the VMCB is stale. */
-		svm->asid_gen = 0;
-		svm->vmcb->control.clean = 0;
-		svm->last_cpu = cpu;
-	}
 	/* Another guest ran here: its branch predictions must not steer this one. */
 	if (unlikely(c->last_vmcb != svm->entry.vmcb_pa)) {
 		c->last_vmcb = svm->entry.vmcb_pa;
 		indirect_branch_prediction_barrier();
 	}
-	shrink_pause_filter(svm);
 }
 
 void svm_set_stage2_root(struct x86_vcpu *vcpu, hpa_t root, int levels)
