@@ -351,7 +351,7 @@ struct emul_ctxt {
 		u64 la, gpa;		/* page addresses */
 		u32 acc;
 		bool valid;
-	} tlb[2];			/* translations of this attempt */
+	} tlb[2];			/* translations of this instruction */
 	u8 tlb_next;
 	/* Operands of the instruction under way. */
 	u64 ea;				/* effective address (offset) of the memory operand */

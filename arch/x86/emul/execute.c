@@ -25,7 +25,9 @@ static void begin(struct emul_ctxt *c)
 	c->w = *c->regs;
 	memset(&c->out, 0, sizeof(c->out));
 	memset(&c->exc, 0, sizeof(c->exc));
-	memset(c->tlb, 0, sizeof(c->tlb));
+	/* The write half of an RMW goes where its read half went, even after userspace. */
+	if (!c->resumed)
+		memset(c->tlb, 0, sizeof(c->tlb));
 	c->seg_valid = 0;
 	c->seg_dirty = 0;
 	c->log_pos = 0;
