@@ -35,11 +35,6 @@ static bool svm_usable(void)
 		pr_err("kvm_amd: another hypervisor uses SVM: unload it first (rmmod kvm_amd)\n");
 		return false;
 	}
-	/* VMCB, bitmaps and nested tables would have to carry the encryption bit. */
-	if (IS_ENABLED(CONFIG_AMD_MEM_ENCRYPT) && sme_me_mask) {
-		pr_err("kvm_amd: hosts with memory encryption are not supported: boot with mem_encrypt=off\n");
-		return false;
-	}
 	return true;
 }
 

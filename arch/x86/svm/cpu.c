@@ -2,8 +2,8 @@
 /* SVM of each physical CPU: turning it on and off, and the pages it needs. */
 #include <linux/cpumask.h>
 #include <linux/gfp.h>
+#include <linux/mm.h>
 #include <linux/topology.h>
-#include <asm/io.h>
 #include <asm/msr-index.h>
 #include "virt/compat/compat.h"
 #include "virt/compat/compat_x86.h"
@@ -42,7 +42,7 @@ int svm_cpus_alloc(void)
 			svm_cpus_free();
 			return -ENOMEM;
 		}
-		c->host_pa = page_to_phys(c->host);
+		c->host_pa = svm_pa(page_address(c->host));
 	}
 	return 0;
 }
@@ -54,7 +54,7 @@ int svm_cpu_enable(void)
 
 	if (ret)
 		return ret;
-	wrmsrq(MSR_VM_HSAVE_PA, page_to_phys(c->hsave));
+	wrmsrq(MSR_VM_HSAVE_PA, svm_pa(page_address(c->hsave)));
 
 	/* What the TLB holds of an earlier time is unknown: the first entry starts with a full flush. */
 	c->asid_gen++;

@@ -12,7 +12,6 @@
 #include <linux/gfp.h>
 #include <linux/srcu.h>
 #include <linux/string.h>
-#include <asm/io.h>
 #include <asm/msr-index.h>
 #include "virt/compat/compat.h"
 #include "arch/x86/svm/svm.h"
@@ -38,7 +37,7 @@ static const u32 passthrough[] = {
 
 u64 svm_iopm_pa(void)
 {
-	return virt_to_phys(iopm);
+	return svm_pa(iopm);
 }
 
 /*
@@ -152,7 +151,7 @@ static void update_msrpm(struct svm_vcpu *svm)
 			build_msrpm(svm);
 		map = svm->msrpm ?: msrpm_all;
 	}
-	svm->vmcb->control.msrpm_base = virt_to_phys(map);
+	svm->vmcb->control.msrpm_base = svm_pa(map);
 	svm_touch(svm, CLEAN_PERM);
 }
 

@@ -3,7 +3,9 @@
 #ifndef KEEL_SVM_SVM_H
 #define KEEL_SVM_SVM_H
 
+#include <linux/mem_encrypt.h>
 #include <linux/percpu.h>
+#include <asm/io.h>
 #include "arch/x86/x86.h"
 #include "arch/x86/svm/vmcb.h"
 #include "arch/x86/svm/vmenter.h"
@@ -115,6 +117,12 @@ struct svm_vm {
 static inline struct svm_vcpu *to_svm(struct x86_vcpu *vcpu)
 {
 	return container_of(vcpu, struct svm_vcpu, x);
+}
+
+/* The address by which the CPU knows memory of ours: with host memory encryption it says so (APM 2 7.10). */
+static inline u64 svm_pa(const void *p)
+{
+	return __sme_set(virt_to_phys((void *)p));
 }
 
 /* Tell the CPU that a group of VMCB fields was changed by software (APM 2 15.15). */

@@ -2,7 +2,6 @@
 /* Lifetimes of the vendor's part of VM and vCPU, and loading on a CPU. */
 #include <linux/gfp.h>
 #include <linux/mm.h>
-#include <asm/io.h>
 #include <asm/processor-flags.h>
 #include "virt/compat/compat.h"
 #include "virt/compat/compat_x86.h"
@@ -24,7 +23,7 @@ int svm_vcpu_init(struct x86_vcpu *vcpu)
 	svm->vmcb = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	if (!svm->vmcb)
 		return -ENOMEM;
-	svm->entry.vmcb_pa = virt_to_phys(svm->vmcb);
+	svm->entry.vmcb_pa = svm_pa(svm->vmcb);
 	svm->entry.spec_switch = svm_caps.spec_ctrl && !svm_caps.v_spec_ctrl;
 	svm->last_cpu = -1;
 	svm->tsc_ratio = SVM_TSC_RATIO_ONE;
@@ -110,13 +109,17 @@ void svm_set_dr7(struct x86_vcpu *vcpu, u64 dr7)
 
 /*
  * The guest's DR6 is never in the hardware: accesses exit, and each #DB is intercepted and
- * reports its causes in a clean register.
+ * reports its causes in a register that was clean before.
  */
 void svm_set_dr6(struct x86_vcpu *vcpu, u64 dr6)
 {
+	struct svm_vcpu *svm = to_svm(vcpu);
+
+	svm->vmcb->save.dr6 = dr6;
+	svm_touch(svm, CLEAN_DR);
 }
 
-/* Nor is anything else of its debug registers that is not in vcpu->debug as well. */
+/* So nothing of its debug registers is there that is not in vcpu->debug as well. */
 void svm_sync_debug_regs(struct x86_vcpu *vcpu)
 {
 }
