@@ -167,8 +167,13 @@ static struct lapic *map_phys(const struct lapic_map *map, u32 id)
 
 static struct lapic *map_logical_bit(const struct lapic_map *map, u8 kind, u32 dest, u32 bit)
 {
-	if (kind == LOGICAL_X2APIC)
-		return map_phys(map, (dest >> 16) << 4 | bit);
+	struct lapic *a;
+
+	if (kind == LOGICAL_X2APIC) {
+		/* An xAPIC without logical id may stand at that physical one. */
+		a = map_phys(map, (dest >> 16) << 4 | bit);
+		return a && READ_ONCE(a->mode) == LAPIC_X2APIC ? a : NULL;
+	}
 	return READ_ONCE(map->logical[kind == LOGICAL_FLAT ? bit : (dest >> 4 & 15) * 4 + bit]);
 }
 
@@ -193,7 +198,9 @@ static int map_lookup(const struct lapic_map *map, const struct apic_msg *m,
 		if (!READ_ONCE(map->phys_unique))
 			return -1;
 	} else {
-		if (kind == LOGICAL_MIXED)
+		/* Logical x2APIC ids are looked up by the physical ones that they stand for. */
+		if (kind == LOGICAL_MIXED ||
+		    (kind == LOGICAL_X2APIC && !READ_ONCE(map->phys_unique)))
 			return -1;
 		if (kind == LOGICAL_NONE || (kind != LOGICAL_X2APIC && m->dest > 0xff))
 			return 0;

@@ -151,6 +151,12 @@ void pit_reset_reinject(struct pit *pit)
 
 /* ---- registers ---- */
 
+/* In modes 0 and 4 the gate only holds the counter; in the others it starts it or has no say. */
+static bool held_by_gate(const struct pit_channel *c)
+{
+	return !c->s.gate && (c->s.mode == 0 || c->s.mode == 4);
+}
+
 static void load(struct pit *pit, unsigned int n, u16 val)
 {
 	struct pit_channel *c = &pit->ch[n];
@@ -159,6 +165,7 @@ static void load(struct pit *pit, unsigned int n, u16 val)
 	if (!c->s.count)
 		c->s.count = c->s.bcd ? 10000 : 0x10000;
 	c->s.count_load_time = pit_in_now(pit);
+	c->stopped = held_by_gate(c);
 	c->stopped_ns = 0;
 	c->null_count = false;
 	if (n == 0)
@@ -214,6 +221,7 @@ static void write_control(struct pit *pit, u8 val)
 	c->s.count_latched = 0;
 	c->s.status_latched = 0;
 	c->null_count = true;
+	c->stopped = false;
 	/* The count kept from before must fit the new base. */
 	if (c->s.bcd)
 		c->s.count = min_t(u32, c->s.count, 10000);
@@ -301,19 +309,15 @@ static void set_gate(struct pit *pit, struct pit_channel *c, bool gate)
 	if (c->s.gate == gate)
 		return;
 	c->s.gate = gate;
-	if (c->s.mode == 0 || c->s.mode == 4) {
-		/* The gate only holds the counter. */
-		if (!gate) {
-			c->stopped_ns = now - min_t(u64, now, c->s.count_load_time);
-		} else {
-			c->s.count_load_time = now - min_t(u64, now, c->stopped_ns);
-		}
-		c->stopped = !gate;
-		return;
-	}
-	c->stopped = false;
-	if (gate)
+	if (held_by_gate(c)) {
+		c->stopped_ns = now - min_t(u64, now, c->s.count_load_time);
+		c->stopped = true;
+	} else if (c->stopped) {
+		c->s.count_load_time = now - min_t(u64, now, c->stopped_ns);
+		c->stopped = false;
+	} else if (gate && c->s.mode != 0 && c->s.mode != 4) {
 		c->s.count_load_time = now;
+	}
 }
 
 u8 pit_speaker_read(struct pit *pit)
@@ -381,7 +385,7 @@ static void set_channel(struct pit *pit, struct pit_channel *c,
 	if (s->count_load_time < 0 || (u64)s->count_load_time > now)
 		c->s.count_load_time = now;
 	c->null_count = false;
-	c->stopped = !c->s.gate && (c->s.mode == 0 || c->s.mode == 4);
+	c->stopped = held_by_gate(c);
 	c->stopped_ns = c->stopped ? now - c->s.count_load_time : 0;
 }
 

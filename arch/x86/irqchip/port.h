@@ -53,7 +53,7 @@ typedef int64_t s64;
 #define min_t(t, a, b)		((t)(a) < (t)(b) ? (t)(a) : (t)(b))
 #define max_t(t, a, b)		((t)(a) > (t)(b) ? (t)(a) : (t)(b))
 #define container_of(p, t, m)	((t *)((char *)(p) - offsetof(t, m)))
-#define static_assert		_Static_assert
+#define static_assert(x)	_Static_assert(x, #x)
 #define __rcu
 
 struct rcu_head {

@@ -139,8 +139,8 @@ static void msr_access(void)
 	to_x2apic(a);
 	for (n = 0; n < 0x100; n++) {
 		/* Vector 0 to oneself is an error for ESR, not #GP. */
-		ok(!lapic_msr_read(a, 0x800 + n, &v) == (expected(n) & 1), "read %x", n);
-		ok(!lapic_msr_write(a, 0x800 + n, 0) == expected(n) >> 1, "write %x", n);
+		ok((lapic_msr_read(a, 0x800 + n, &v) == 0) == (expected(n) & 1), "read %x", n);
+		ok((lapic_msr_write(a, 0x800 + n, 0) == 0) == expected(n) >> 1, "write %x", n);
 	}
 	a->nr_lvt = 7;
 	ok(!lapic_msr_read(a, 0x82f, &v) && !lapic_msr_write(a, 0x82f, 0x10000), "CMCI if offered");
