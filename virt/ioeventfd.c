@@ -233,20 +233,6 @@ static long kvm_ioeventfd(struct ioctl_ctx *c)
 	return assign(c->vm, args, ctx);
 }
 
-void ioeventfds_release(struct vm *vm)
-{
-	struct ioeventfd *p, *next;
-
-	mutex_lock(&vm->slots_lock);
-	list_for_each_entry(p, &vm->eventfds.ioeventfds, link)
-		detach(vm, p);
-	if (!list_empty(&vm->eventfds.ioeventfds))
-		synchronize_srcu_expedited(&vm->srcu);
-	list_for_each_entry_safe(p, next, &vm->eventfds.ioeventfds, link)
-		ioeventfd_free(p);
-	mutex_unlock(&vm->slots_lock);
-}
-
 static const struct ioctl_row ioeventfd_ioctls_rows[] = {
 	{ KVM_IOEVENTFD, 0, kvm_ioeventfd },
 };

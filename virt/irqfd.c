@@ -171,7 +171,7 @@ static void shutdown_work(struct work_struct *work)
 	irqfd_free(irqfd);
 }
 
-void irqfds_release(struct vm *vm)
+void eventfds_release(struct vm *vm)
 {
 	struct irqfd *irqfd, *next;
 
@@ -338,12 +338,6 @@ void eventfds_init(struct vm *vm)
 	INIT_LIST_HEAD(&efds->items);
 	INIT_LIST_HEAD(&efds->resamplers);
 	INIT_LIST_HEAD(&efds->ioeventfds);
-}
-
-void eventfds_release(struct vm *vm)
-{
-	irqfds_release(vm);
-	ioeventfds_release(vm);
 }
 
 int irqfd_module_init(void)

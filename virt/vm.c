@@ -233,7 +233,7 @@ static int vm_release(struct inode *inode, struct file *filp)
 {
 	struct vm *vm = filp->private_data;
 
-	/* They would keep signalling for as long as some vCPU fd lives. */
+	/* They would keep raising interrupts for as long as some vCPU fd lives. */
 	eventfds_release(vm);
 	vm_put(vm);
 	return 0;

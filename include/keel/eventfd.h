@@ -20,14 +20,11 @@ struct vm_eventfds {
 
 void eventfds_init(struct vm *vm);
 /*
- * Called when the VM fd goes, whatever other fds live on: detaches every irqfd from its eventfd
- * and every ioeventfd from its bus, and waits until none of them does anything any more. May be
- * called again.
+ * Called when the VM fd goes, whatever other fds live on: detaches every irqfd from its eventfd and
+ * waits until none of them does anything any more. The ioeventfds stay on their buses for the vCPUs
+ * that may still run, and go with these.
  */
 void eventfds_release(struct vm *vm);
-/* The two halves of it. */
-void irqfds_release(struct vm *vm);
-void ioeventfds_release(struct vm *vm);
 
 /* The routing changed: every irqfd looks up its entry again. irq_lock held. */
 void irqfds_routing_update(struct vm *vm);
