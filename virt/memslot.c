@@ -78,18 +78,23 @@ struct memslot *memslot_find(struct vm *vm, unsigned int as, gfn_t gfn)
 
 struct memslot *vcpu_memslot(struct vcpu *vcpu, gfn_t gfn)
 {
-	unsigned int as = arch_vcpu_as(vcpu);
+	unsigned int as = arch_vcpu_as(vcpu), i;
 	u64 gen = memslots_gen(&vcpu->vm->slots[as]);
-	struct memslot *s = vcpu->slot_cache.slot;
+	struct memslot *s;
 
-	/* A slot of another generation may be freed memory: compare before looking into it. */
-	if (vcpu->slot_cache.gen == gen && gfn - s->base_gfn < s->npages)
-		return s;
-	s = memslot_find(vcpu->vm, as, gfn);
-	if (s) {
-		vcpu->slot_cache.slot = s;
+	/* Slots of another generation may be freed memory: forget them unseen. */
+	if (unlikely(vcpu->slot_cache.gen != gen)) {
+		memset(vcpu->slot_cache.slot, 0, sizeof(vcpu->slot_cache.slot));
 		vcpu->slot_cache.gen = gen;
 	}
+	for (i = 0; i < KEEL_SLOT_CACHE; i++) {
+		s = vcpu->slot_cache.slot[i];
+		if (s && gfn - s->base_gfn < s->npages)
+			return s;
+	}
+	s = memslot_find(vcpu->vm, as, gfn);
+	if (s)
+		vcpu->slot_cache.slot[vcpu->slot_cache.next++ % KEEL_SLOT_CACHE] = s;
 	return s;
 }
 

@@ -316,7 +316,7 @@ out:
 
 bool cpuid_fault(struct x86_vcpu *vcpu)
 {
-	return unlikely(vcpu->msr.misc_features) && st_read(vcpu, ST_SEG)->cpl > 0 &&
+	return unlikely(vcpu->msr.misc_features) && st_read(vcpu, ST_CS)->cpl > 0 &&
 	       !vcpu->ev.smm.in_smm;
 }
 KEEL_EXPORT(cpuid_fault);

@@ -22,7 +22,7 @@ static verdict_t run_insn(struct x86_vcpu *vcpu);
 
 enum emul_mode emulate_mode(struct x86_vcpu *vcpu)
 {
-	const struct x86_regs *r = st_read(vcpu, ST_CR | ST_EFER | ST_SEG | ST_RFLAGS);
+	const struct x86_regs *r = st_read(vcpu, ST_CR | ST_EFER | ST_CS | ST_RFLAGS);
 
 	if (!(r->cr0 & X86_CR0_PE))
 		return EMUL_REAL;
@@ -35,7 +35,7 @@ enum emul_mode emulate_mode(struct x86_vcpu *vcpu)
 
 int emulate_insn_length(struct x86_vcpu *vcpu)
 {
-	u32 access = GW_FETCH | (st_read(vcpu, ST_SEG)->cpl == 3 ? GW_USER : 0);
+	u32 access = GW_FETCH | (st_read(vcpu, ST_CS)->cpl == 3 ? GW_USER : 0);
 	struct virt_fault f;
 	u8 buf[EMUL_INSN_MAX];
 	int n, len;
@@ -64,7 +64,7 @@ static struct emul_ctxt *emul_begin(struct x86_vcpu *vcpu)
 	}
 	st_read(vcpu, ST_EMUL);
 	c->mode = emulate_mode(vcpu);
-	c->cpl = st_read(vcpu, ST_SEG)->cpl;
+	c->cpl = st_read(vcpu, ST_CS)->cpl;
 	c->va_bits = st_read(vcpu, ST_CR)->cr4 & X86_CR4_LA57 ? 57 : 48;
 	c->model = vcpu->cpuid.zero_out_of_range ? EMUL_SYSCALL_LEGACY : EMUL_SYSENTER_LONG;
 	emul_init(c);
@@ -82,7 +82,7 @@ verdict_t emulate_failed(struct x86_vcpu *vcpu)
 	struct kvm_run *run = vcpu->v.run;
 	struct emul_ctxt *c = vcpu->emul.ctxt;
 
-	if (st_read(vcpu, ST_SEG)->cpl == 3) {
+	if (st_read(vcpu, ST_CS)->cpl == 3) {
 		keel_raise_ud(vcpu);
 		return VERDICT_RESUME;
 	}
@@ -244,7 +244,7 @@ verdict_t emulate_insn(struct x86_vcpu *vcpu, const u8 *bytes, int nr)
 		return -ENOMEM;
 	vcpu->v.stats.insn_emulation++;
 	result = emul_decode(c, bytes, nr);
-	trace_kvm_emulate_insn(vcpu->regs.rip, st_read(vcpu, ST_SEG)->seg[S_CS].base,
+	trace_kvm_emulate_insn(vcpu->regs.rip, st_read(vcpu, ST_CS)->seg[S_CS].base,
 			       c->insn.nr_bytes, c->insn.bytes, c->mode, result != EMUL_OK);
 	if (unlikely(result != EMUL_OK)) {
 		vcpu->v.stats.insn_emulation_fail += result == EMUL_UNHANDLEABLE;

@@ -290,7 +290,7 @@ verdict_t keel_exit_xsetbv(struct x86_vcpu *vcpu)
 {
 	u64 val = (u32)vcpu->regs.gpr[R_RAX] | vcpu->regs.gpr[R_RDX] << 32;
 
-	if (st_read(vcpu, ST_SEG)->cpl || keel_set_xcr(vcpu, vcpu->regs.gpr[R_RCX], val)) {
+	if (st_read(vcpu, ST_CS)->cpl || keel_set_xcr(vcpu, vcpu->regs.gpr[R_RCX], val)) {
 		keel_raise_gp(vcpu);
 		return VERDICT_RESUME;
 	}

@@ -213,7 +213,7 @@ void arch_vcpu_put(struct vcpu *v)
 
 	/* For directed yield; a scheduled-out vCPU's registers may lie in hardware of this CPU only. */
 	if (v->preempted)
-		WRITE_ONCE(vcpu->preempted_in_kernel, st_read(vcpu, ST_SEG)->cpl == 0);
+		WRITE_ONCE(vcpu->preempted_in_kernel, st_read(vcpu, ST_CS)->cpl == 0);
 	tsc_vcpu_put(vcpu);
 	vendor_call(put)(vcpu);
 }

@@ -27,6 +27,8 @@ enum vcpu_mode {
 struct file;
 struct vm_area_struct;
 
+#define KEEL_SLOT_CACHE	4	/* code, its page tables and what they work on lie in different slots */
+
 /*
  * Locking legend: [c] constant after creation, [v] vcpu->mutex or the thread in
  * KVM_RUN, [x] atomic, [o] own lock.
@@ -58,9 +60,10 @@ struct vcpu {
 	bool			sigset_active;	/* [v] KVM_SET_SIGNAL_MASK */
 	sigset_t		sigset;
 
-	struct {				/* [v] last slot used, valid while gen matches */
-		struct memslot	*slot;
+	struct {				/* [v] last slots used, valid while gen matches */
 		u64		gen;
+		struct memslot	*slot[KEEL_SLOT_CACHE];	/* NULL: unused */
+		unsigned int	next;
 	} slot_cache;
 
 	struct vcpu_stats	stats;		/* [v] */

@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include "testvm.h"
 
-#define N	2000
+static uint64_t N = 2000;	/* repetitions */
 
 static uint64_t ticks;		/* of the guest's loop */
 
@@ -101,8 +101,7 @@ static void to_user(const char *path, void (*fn)(void))
 {
 	struct test_vm vm;
 	struct test_vcpu *v;
-	uint64_t t;
-	int i;
+	uint64_t t, i;
 
 	vm_create(&vm, TEST_IRQCHIP_FULL);
 	v = vcpu_create(&vm, 0);
@@ -122,13 +121,12 @@ static void guest_once(void)
 		guest_outb(0x80, 0);
 }
 
-static void lifecycle(void)
+static void lifecycle(const char *path, void (*fn)(void))
 {
-	uint64_t t, total = 0;
+	uint64_t t, total = 0, n = N / 100, i;
 	struct test_vm vm;
-	int i;
 
-	for (i = 0; i < 24; i++) {
+	for (i = 0; i < n + 8; i++) {
 		t = guest_rdtsc();
 		vm_create(&vm, TEST_IRQCHIP_FULL);
 		vcpu_start(vcpu_create(&vm, 0), guest_once);
@@ -137,7 +135,7 @@ static void lifecycle(void)
 		if (i >= 8)
 			total += guest_rdtsc() - t;
 	}
-	report("vm-create-run-destroy", total, 16);
+	report(path, total, n);
 }
 
 #define TOUCH_PAGES	4096
@@ -153,7 +151,7 @@ static void guest_touch(void)
 	guest_done();
 }
 
-static void first_touch(void)
+static void first_touch(const char *path, void (*fn)(void))
 {
 	struct test_vm vm;
 	struct test_vcpu *v;
@@ -168,24 +166,42 @@ static void first_touch(void)
 	vm_set_region(&vm, SLOT_FREE, GPA_FREE, TOUCH_PAGES * 4096, mem, 0);
 	vcpu_start(v, guest_touch);
 	vcpu_expect(v, MSG_DONE);
-	report("first-touch-4k", ticks, TOUCH_PAGES);
+	report(path, ticks, TOUCH_PAGES);
 	vm_destroy(&vm);
 }
 
-int main(void)
+static const struct path {
+	const char *name;
+	void (*measure)(const char *name, void (*guest)(void));
+	void (*guest)(void);
+	bool amd_only;
+} paths[] = {
+	{ "cpuid", in_kernel, loop_cpuid_leaf },
+	{ "in-pic", in_kernel, loop_pic },
+	{ "rdmsr-tsc-adjust", in_kernel, loop_rdmsr },
+	{ "mmio-ioapic", in_kernel, loop_ioapic },
+	{ "mmio-lapic", in_kernel, loop_lapic },
+	{ "hypercall", in_kernel, loop_hypercall, true },
+	{ "out-user", to_user, guest_out },
+	{ "in-user", to_user, guest_in },
+	{ "mmio-write-user", to_user, guest_mmio_write },
+	{ "mmio-read-user", to_user, guest_mmio_read },
+	{ "vm-create-run-destroy", lifecycle },
+	{ "first-touch-4k", first_touch },
+};
+
+/* bench [PATH [REPETITIONS]] */
+int main(int argc, char **argv)
 {
-	in_kernel("cpuid", loop_cpuid_leaf);
-	in_kernel("in-pic", loop_pic);
-	in_kernel("rdmsr-tsc-adjust", loop_rdmsr);
-	in_kernel("mmio-ioapic", loop_ioapic);
-	in_kernel("mmio-lapic", loop_lapic);
-	if (!host_is_intel())
-		in_kernel("hypercall", loop_hypercall);
-	to_user("out-user", guest_out);
-	to_user("in-user", guest_in);
-	to_user("mmio-write-user", guest_mmio_write);
-	to_user("mmio-read-user", guest_mmio_read);
-	lifecycle();
-	first_touch();
+	unsigned int i;
+
+	if (argc > 2)
+		N = strtoul(argv[2], NULL, 0);
+	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		if (argc > 1 && strcmp(argv[1], paths[i].name))
+			continue;
+		if (!paths[i].amd_only || !host_is_intel())
+			paths[i].measure(paths[i].name, paths[i].guest);
+	}
 	return 0;
 }
