@@ -112,7 +112,7 @@ static u8 type_of(const struct emul_desc *d)
 static int check_gate(struct emul_ctxt *c, int vector)
 {
 	struct emul_dt idt = { 0 };
-	u32 w[2], err = vector << 3 | 2;
+	u32 w[2], err = (u32)vector << 3 | 2;
 	int ret;
 
 	if (vector < 0)
