@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* KVM_GET/SET_VCPU_EVENTS with their optional parts, and the registers that kvm_run carries. */
+#include <errno.h>
+#include <string.h>
+#include "kselftest_harness.h"
+#include "testvm.h"
+
+FIXTURE(vcpu_events)
+{
+	struct test_vm vm;
+	struct test_vcpu *v;
+};
+
+FIXTURE_SETUP(vcpu_events)
+{
+	memset(guest_handlers, 0, sizeof(guest_handlers));
+	vm_create(&self->vm, TEST_IRQCHIP_NONE);
+	self->v = vcpu_create(&self->vm, 0);
+}
+
+FIXTURE_TEARDOWN(vcpu_events)
+{
+	vm_destroy(&self->vm);
+}
+
+static void guest_nothing(void)
+{
+	for (;;)
+		guest_sync(0);
+}
+
+#define BAD_EVENTS(field, val)							\
+do {										\
+	struct kvm_vcpu_events t_ = e;						\
+	t_.field = (val);							\
+	EXPECT_ERR(EINVAL, ioctl(self->v->fd, KVM_SET_VCPU_EVENTS, &t_));	\
+} while (0)
+
+TEST_F(vcpu_events, round_trip)
+{
+	struct kvm_vcpu_events e, b;
+	int fd = self->v->fd;
+
+	ASSERT_EQ(0, ioctl(fd, KVM_GET_VCPU_EVENTS, &e));
+	ASSERT_EQ(0, ioctl(fd, KVM_SET_VCPU_EVENTS, &e));
+	e.nmi.masked = 1;
+	e.nmi.pending = 1;
+	e.flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW;
+	e.interrupt.shadow = KVM_X86_SHADOW_INT_STI;
+	ASSERT_EQ(0, ioctl(fd, KVM_SET_VCPU_EVENTS, &e));
+	ASSERT_EQ(0, ioctl(fd, KVM_GET_VCPU_EVENTS, &b));
+	EXPECT_EQ(1, b.nmi.masked);
+	EXPECT_EQ(1, b.nmi.pending);
+	/* AMD-V has one shadow for both kinds. */
+	EXPECT_NE(0, b.interrupt.shadow & KVM_X86_SHADOW_INT_STI);
+	/* Without the flag, pending NMI and shadow stay as they are. */
+	e.nmi.pending = 0;
+	e.interrupt.shadow = 0;
+	e.flags = 0;
+	ASSERT_EQ(0, ioctl(fd, KVM_SET_VCPU_EVENTS, &e));
+	ASSERT_EQ(0, ioctl(fd, KVM_GET_VCPU_EVENTS, &b));
+	EXPECT_EQ(1, b.nmi.pending);
+	EXPECT_NE(0, b.interrupt.shadow);
+
+	BAD_EVENTS(flags, 1 << 30);
+	BAD_EVENTS(flags, KVM_VCPUEVENT_VALID_PAYLOAD);		/* not enabled */
+	BAD_EVENTS(flags, KVM_VCPUEVENT_VALID_TRIPLE_FAULT);
+	e.exception.injected = 1;
+	BAD_EVENTS(exception.nr, 32);
+	BAD_EVENTS(exception.nr, 2);
+}
+
+TEST_F(vcpu_events, exception_payload)
+{
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_EXCEPTION_PAYLOAD, .args = { 1 } };
+	struct kvm_vcpu_events e, b;
+	struct kvm_regs r;
+	int fd = self->v->fd;
+
+	ASSERT_EQ(0, ioctl(self->vm.fd, KVM_ENABLE_CAP, &cap));
+	ASSERT_EQ(0, ioctl(fd, KVM_GET_VCPU_EVENTS, &e));
+	e.flags = KVM_VCPUEVENT_VALID_PAYLOAD;
+	e.exception.pending = 1;
+	e.exception.nr = 14;
+	e.exception.has_error_code = 1;
+	e.exception.error_code = 2;
+	e.exception_has_payload = 1;
+	e.exception_payload = 0x123456;
+	ASSERT_EQ(0, ioctl(fd, KVM_SET_VCPU_EVENTS, &e));
+	ASSERT_EQ(0, ioctl(fd, KVM_GET_VCPU_EVENTS, &b));
+	EXPECT_EQ(1, b.exception.pending);
+	EXPECT_EQ(0, b.exception.injected);
+	EXPECT_EQ(14, b.exception.nr);
+	EXPECT_EQ(2, b.exception.error_code);
+	EXPECT_EQ(1, b.exception_has_payload);
+	EXPECT_EQ(0x123456, b.exception_payload);
+	EXPECT_TRUE(b.flags & KVM_VCPUEVENT_VALID_PAYLOAD);
+	/* Setting the registers drops a pending exception. */
+	ASSERT_EQ(0, ioctl(fd, KVM_GET_REGS, &r));
+	ASSERT_EQ(0, ioctl(fd, KVM_SET_REGS, &r));
+	ASSERT_EQ(0, ioctl(fd, KVM_GET_VCPU_EVENTS, &b));
+	EXPECT_EQ(0, b.exception.pending);
+}
+
+TEST_F(vcpu_events, triple_fault_event)
+{
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_X86_TRIPLE_FAULT_EVENT, .args = { 1 } };
+	struct kvm_vcpu_events e;
+	int fd = self->v->fd;
+
+	ASSERT_EQ(0, ioctl(self->vm.fd, KVM_ENABLE_CAP, &cap));
+	vcpu_start(self->v, guest_nothing);
+	ASSERT_EQ(0, ioctl(fd, KVM_GET_VCPU_EVENTS, &e));
+	EXPECT_TRUE(e.flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT);
+	EXPECT_EQ(0, e.triple_fault.pending);
+	e.triple_fault.pending = 1;
+	ASSERT_EQ(0, ioctl(fd, KVM_SET_VCPU_EVENTS, &e));
+	ASSERT_EQ(0, ioctl(fd, KVM_GET_VCPU_EVENTS, &e));
+	EXPECT_EQ(1, e.triple_fault.pending);
+	ASSERT_EQ(0, ioctl(fd, KVM_RUN, 0));
+	EXPECT_EQ(KVM_EXIT_SHUTDOWN, self->v->run->exit_reason);
+}
+
+static volatile uint64_t rbx_seen;
+
+static void guest_rbx(void)
+{
+	for (;;) {
+		uint64_t rbx;
+
+		__asm__ volatile("movl $1, %%eax; outl %%eax, %%dx"
+				 : "=b" (rbx) : "d" (GUEST_PORT), "b" (1ull) : "rax", "memory");
+		rbx_seen = rbx;
+	}
+}
+
+TEST_F(vcpu_events, sync_regs)
+{
+	struct kvm_run *run = self->v->run;
+	struct kvm_vcpu_events e;
+	struct kvm_sregs s;
+	struct kvm_regs r;
+	int fd = self->v->fd;
+
+	vcpu_start(self->v, guest_rbx);
+	run->kvm_valid_regs = 1 << 9;
+	EXPECT_ERR(EINVAL, ioctl(fd, KVM_RUN, 0));
+	run->kvm_valid_regs = 0;
+	run->kvm_dirty_regs = 1 << 9;
+	EXPECT_ERR(EINVAL, ioctl(fd, KVM_RUN, 0));
+	run->kvm_dirty_regs = 0;
+	run->kvm_valid_regs = KVM_SYNC_X86_VALID_FIELDS;
+	/* Stock KVM writes only the fields that have a value: not the padding, not an empty bitmap. */
+	memset(&run->s, on_keel() ? 0xcc : 0, sizeof(run->s));
+	ASSERT_EQ(0, ioctl(fd, KVM_RUN, 0));
+	ASSERT_EQ(0, ioctl(fd, KVM_GET_REGS, &r));
+	ASSERT_EQ(0, ioctl(fd, KVM_GET_SREGS, &s));
+	ASSERT_EQ(0, ioctl(fd, KVM_GET_VCPU_EVENTS, &e));
+	EXPECT_EQ(0, memcmp(&r, &run->s.regs.regs, sizeof(r)));
+	EXPECT_EQ(0, memcmp(&s, &run->s.regs.sregs, sizeof(s)));
+	EXPECT_EQ(0, memcmp(&e, &run->s.regs.events, sizeof(e)));
+
+	run->s.regs.regs.rbx = 0xbabe;
+	run->s.regs.sregs.cr2 = 0xcafe000;
+	run->kvm_dirty_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
+	ASSERT_EQ(0, ioctl(fd, KVM_RUN, 0));
+	EXPECT_EQ(0xbabe, rbx_seen);
+	EXPECT_EQ(0, run->kvm_dirty_regs);
+	ASSERT_EQ(0, ioctl(fd, KVM_GET_SREGS, &s));
+	EXPECT_EQ(0xcafe000, s.cr2);
+	/* What cannot be loaded fails the run, and is not loaded. */
+	run->s.regs.sregs.cr4 |= 1ull << 31;
+	run->kvm_dirty_regs = KVM_SYNC_X86_SREGS;
+	EXPECT_ERR(EINVAL, ioctl(fd, KVM_RUN, 0));
+}
+
+TEST_HARNESS_MAIN
