@@ -80,16 +80,6 @@ static long queue_interrupt(struct ioctl_ctx *c)
 	return 0;
 }
 
-/* 0 turns the TPR page off, which is all there is of it. */
-static long set_vapic_addr(struct ioctl_ctx *c)
-{
-	const struct kvm_vapic_addr *a = c->data;
-
-	if (!irqchip_lapic_in_kernel(to_x86_vm(c->vm)) || a->vapic_addr)
-		return -EINVAL;
-	return 0;
-}
-
 static long translate(struct ioctl_ctx *c)
 {
 	struct x86_vcpu *vcpu = to_x86(c->vcpu);
@@ -127,12 +117,12 @@ static long kvmclock_ctrl(struct ioctl_ctx *c)
 
 static long setup_mce(struct ioctl_ctx *c)
 {
-	return mce_setup(to_x86(c->vcpu), *(u64 *)c->data);
+	return vcpu_mce_setup(to_x86(c->vcpu), *(u64 *)c->data);
 }
 
 static long set_mce(struct ioctl_ctx *c)
 {
-	return mce_inject(to_x86(c->vcpu), c->data);
+	return vcpu_mce_inject(to_x86(c->vcpu), c->data);
 }
 
 /* ---- attributes ---- */
@@ -178,7 +168,6 @@ static const struct ioctl_row vcpu_state_ioctls_rows[] = {
 	{ KVM_SET_MP_STATE,	IOC_VCPU, set_mp_state },
 	{ KVM_NMI,		IOC_VCPU | IOC_RAW, queue_nmi },
 	{ KVM_INTERRUPT,	IOC_VCPU, queue_interrupt },
-	{ KVM_SET_VAPIC_ADDR,	IOC_VCPU_NOLOAD, set_vapic_addr },
 	{ KVM_TRANSLATE,	IOC_VCPU, translate },
 	{ KVM_GET_TSC_KHZ,	IOC_VCPU | IOC_RAW, get_tsc_khz },
 	{ KVM_SET_TSC_KHZ,	IOC_VCPU | IOC_RAW, set_tsc_khz },

@@ -26,23 +26,19 @@ struct vcpu_msrs {
 	u64	platform_info;
 	u64	arch_capabilities;
 	u64	ucode_rev;
-	u64	feature_control;
 	u64	hwcr;
-	u64	smi_count;
 	u64	tsc_aux;		/* the guest's value; the vendor loads it */
 	u64	spec_ctrl;		/* same */
 	u64	de_cfg;
 	u64	debugctl;
-	u64	poll_control;		/* KVM_FEATURE_POLL_CONTROL */
-	u64	perf_capabilities;
 	u64	mtrr_def_type;
 	u64	mtrr_fixed[MTRR_FIXED];
 	u64	mtrr_var[MTRR_VARIABLE * 2];
 	u64	mcg_cap;		/* from KVM_X86_SETUP_MCE */
-	u64	mcg_status, mcg_ctl, mcg_ext_ctl;
+	u64	mcg_status, mcg_ctl;
 	u64	*mce;			/* MCE_BANKS * 4: CTL, STATUS, ADDR, MISC of each bank */
-	u64	*mci_ctl2;		/* MCE_BANKS */
 	u64	osvw_length, osvw_status;
+	u64	exit_rip;		/* of the instruction that went to userspace */
 	bool	enforce_pv;		/* KVM_CAP_ENFORCE_PV_FEATURE_CPUID */
 };
 
@@ -82,7 +78,9 @@ verdict_t msr_access_failed(struct x86_vcpu *vcpu, u32 index, u64 val, bool writ
 /* With interrupts off: true if the write was done completely (x2APIC ICR, TSC deadline). */
 bool msr_fast_write(struct x86_vcpu *vcpu, u32 index, u64 val);
 
-/* May the guest do this access itself? Vendors ask it for their bitmaps. Inside vm->srcu. */
+/* Is there a filter at all? A look for the hot paths. */
+#define msr_filtered(vcpu)	(rcu_access_pointer(vcpu_vm(vcpu)->msr_filter.filter) != NULL)
+/* May the guest do this access itself? Vendors ask it for their bitmaps. Takes vm->srcu. */
 bool msr_allowed(struct x86_vcpu *vcpu, u32 index, u32 access);	/* KVM_MSR_FILTER_READ or _WRITE */
 
 int msr_vcpu_init(struct x86_vcpu *vcpu);		/* -ENOMEM */
@@ -95,21 +93,17 @@ extern const struct ioctl_table msr_dev_ioctls;		/* index lists, feature MSRs */
 extern const struct ioctl_table msr_vm_ioctls;		/* KVM_X86_SET_MSR_FILTER */
 extern const struct ioctl_table msr_vcpu_ioctls;	/* KVM_GET/SET_MSRS */
 
-/* mtrr.c, mce.c, pmu.c: owners of whole ranges. 0, 1 (#GP). */
-bool mtrr_owns(u32 index);
+/* mtrr.c, mce.c: owners of whole ranges. 0, 1 (#GP). */
 int mtrr_get(struct x86_vcpu *vcpu, u32 index, u64 *val);
 int mtrr_set(struct x86_vcpu *vcpu, u32 index, u64 val, bool host);
 bool mtrr_type_valid(u64 type);
 bool pat_valid(u64 pat);
-bool mce_owns(struct x86_vcpu *vcpu, u32 index);
 int mce_get(struct x86_vcpu *vcpu, u32 index, u64 *val, bool host);
 int mce_set(struct x86_vcpu *vcpu, u32 index, u64 val, bool host);
-int mce_setup(struct x86_vcpu *vcpu, u64 mcg_cap);			/* KVM_X86_SETUP_MCE */
-int mce_inject(struct x86_vcpu *vcpu, const struct kvm_x86_mce *mce);	/* KVM_X86_SET_MCE */
+int vcpu_mce_setup(struct x86_vcpu *vcpu, u64 mcg_cap);			/* KVM_X86_SETUP_MCE */
+int vcpu_mce_inject(struct x86_vcpu *vcpu, const struct kvm_x86_mce *mce);	/* KVM_X86_SET_MCE */
 u64 mce_cap_supported(void);
-bool pmu_owns(struct x86_vcpu *vcpu, u32 index);
-int pmu_get(struct x86_vcpu *vcpu, u32 index, u64 *val);
-int pmu_set(struct x86_vcpu *vcpu, u32 index, u64 val, bool host);
+/* pmu.c */
 /* RDPMC: 0 or 1 (#GP). */
 int pmu_rdpmc(struct x86_vcpu *vcpu, u32 index, u64 *val);
 

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* KVM_X86_SET_MSR_FILTER: which MSRs the guest may reach without userspace. */
+#include <linux/nospec.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+#include "virt/compat/compat.h"
+#include "arch/x86/x86.h"
+
+static bool in_x2apic(u32 index)
+{
+	return index >= 0x800 && index <= 0x8ff;
+}
+
+static bool filter_allows(const struct msr_filter *f, u32 index, u32 access)
+{
+	unsigned int i;
+
+	for (i = 0; i < f->nr; i++) {
+		const struct msr_filter_range *r = &f->range[i];
+		u32 bit = index - r->base;
+
+		if (index < r->base || bit >= r->nmsrs || !(r->flags & access))
+			continue;
+		return test_bit(array_index_nospec(bit, r->nmsrs), r->bitmap);
+	}
+	return f->default_allow;
+}
+
+bool msr_allowed(struct x86_vcpu *vcpu, u32 index, u32 access)
+{
+	struct vm *vm = vcpu->v.vm;
+	const struct msr_filter *f;
+	bool allowed = true;
+	int idx;
+
+	/* The APIC is the kernel's alone. */
+	if (in_x2apic(index))
+		return true;
+	idx = srcu_read_lock(&vm->srcu);
+	f = srcu_dereference(to_x86_vm(vm)->msr_filter.filter, &vm->srcu);
+	if (f)
+		allowed = filter_allows(f, index, access);
+	srcu_read_unlock(&vm->srcu, idx);
+	return allowed;
+}
+KEEL_EXPORT(msr_allowed);
+
+static void filter_free(struct msr_filter *f)
+{
+	unsigned int i;
+
+	if (!f)
+		return;
+	for (i = 0; i < f->nr; i++)
+		kfree(f->range[i].bitmap);
+	kfree(f);
+}
+
+void msr_filter_destroy(struct x86_vm *vm)
+{
+	filter_free(rcu_dereference_protected(vm->msr_filter.filter, true));
+	RCU_INIT_POINTER(vm->msr_filter.filter, NULL);
+}
+
+static int copy_range(struct msr_filter *f, const struct kvm_msr_filter_range *u)
+{
+	size_t size = BITS_TO_LONGS((u64)u->nmsrs) * sizeof(long);
+	struct msr_filter_range *r = &f->range[f->nr];
+	unsigned long *bitmap;
+
+	if (!u->nmsrs)
+		return 0;
+	if (!u->flags || (u->flags & ~KVM_MSR_FILTER_RANGE_VALID_MASK))
+		return -EINVAL;
+	if (size > KVM_MSR_FILTER_MAX_BITMAP_SIZE)
+		return -EINVAL;
+	bitmap = memdup_user(u->bitmap, size);
+	if (IS_ERR(bitmap))
+		return PTR_ERR(bitmap);
+	*r = (struct msr_filter_range){
+		.base = u->base, .nmsrs = u->nmsrs, .flags = u->flags, .bitmap = bitmap,
+	};
+	f->nr++;
+	return 0;
+}
+
+static struct msr_filter *filter_new(const struct kvm_msr_filter *u)
+{
+	struct msr_filter *f;
+	unsigned int i;
+	int ret = 0;
+
+	if (u->flags & ~KVM_MSR_FILTER_VALID_MASK)
+		return ERR_PTR(-EINVAL);
+	f = kzalloc(sizeof(*f), GFP_KERNEL_ACCOUNT);
+	if (!f)
+		return ERR_PTR(-ENOMEM);
+	f->default_allow = !(u->flags & KVM_MSR_FILTER_DEFAULT_DENY);
+	for (i = 0; i < KVM_MSR_FILTER_MAX_RANGES && !ret; i++)
+		ret = copy_range(f, &u->ranges[i]);
+	/* A guest that may reach nothing at all cannot be meant. */
+	if (!ret && !f->nr && !f->default_allow)
+		ret = -EINVAL;
+	if (ret) {
+		filter_free(f);
+		return ERR_PTR(ret);
+	}
+	return f;
+}
+
+static long set_msr_filter(struct ioctl_ctx *c)
+{
+	struct x86_vm *vm = to_x86_vm(c->vm);
+	struct msr_filter *f = filter_new(c->data), *old;
+
+	if (IS_ERR(f))
+		return PTR_ERR(f);
+	/* One that allows everything is none. */
+	if (!f->nr) {
+		filter_free(f);
+		f = NULL;
+	}
+	mutex_lock(&c->vm->lock);
+	old = rcu_replace_pointer(vm->msr_filter.filter, f, lockdep_is_held(&c->vm->lock));
+	mutex_unlock(&c->vm->lock);
+	if (old)
+		synchronize_srcu(&c->vm->srcu);
+	filter_free(old);
+	vm_request_all(c->vm, REQ_MSR_FILTER, false);
+	return 0;
+}
+
+static const struct ioctl_row msr_vm_ioctls_rows[] = {
+	{ KVM_X86_SET_MSR_FILTER,	0, set_msr_filter },
+};
+IOCTL_TABLE(msr_vm_ioctls);
