@@ -32,6 +32,7 @@ void vcpu_request(struct vcpu *vcpu, unsigned int req)
 	/* Orders what the caller wrote for the vCPU before the bit. */
 	smp_mb__before_atomic();
 	set_bit(req, &vcpu->requests);
+	/* Orders the bit before a look at vcpu->mode; pairs with the store of it at the entry. */
 	smp_mb__after_atomic();
 }
 KEEL_EXPORT(vcpu_request);

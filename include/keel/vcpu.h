@@ -136,6 +136,7 @@ static inline bool vcpu_take_request(struct vcpu *vcpu, unsigned int req)
 	if (!test_bit(req, &vcpu->requests))
 		return false;
 	clear_bit(req, &vcpu->requests);
+	/* Pairs with the barriers in vcpu_request(). */
 	smp_mb__after_atomic();
 	return true;
 }
