@@ -131,6 +131,8 @@ static verdict_t enter_guest(struct x86_vcpu *vcpu)
 		if (v != VERDICT_RESUME)
 			return v;
 	}
+	if (unlikely(vcpu->apic.vapic_addr))
+		irqchip_vapic_read(vcpu);
 	if (vcpu->ev.check) {
 		if (unlikely(vcpu->ev.triple_fault))
 			return triple_fault(vcpu);

@@ -80,6 +80,7 @@ struct vcpu_apic {
 	s8		cr8_exits;	/* [v] what the vendor was told last, -1: nothing yet */
 	int		timer_cpu;	/* [v] where the timer was started */
 	struct hrtimer	timer;
+	gpa_t		vapic_addr;	/* [v] KVM_SET_VAPIC_ADDR: the TPR in guest memory, 0: none */
 	struct {			/* [v] */
 		bool	on;		/* KVM_TPR_ACCESS_REPORTING */
 		bool	write;
@@ -117,6 +118,9 @@ int irqchip_irq_ack(struct x86_vcpu *vcpu);
 bool irqchip_ready_for_user_irq(struct x86_vcpu *vcpu);
 /* A pending interrupt is held back by the TPR: CR8 writes must exit (vendor op cr8_intercept). */
 void irqchip_update_cr8_intercept(struct x86_vcpu *vcpu);
+
+/* vapic_addr is not 0: the guest may have changed its TPR in memory. Before events are looked at; may sleep. */
+void irqchip_vapic_read(struct x86_vcpu *vcpu);
 
 /* CR8 as the APIC's TPR, or the stored value without an in-kernel APIC: cr.c's keel_get/set_cr8() use these. */
 u8 irqchip_get_cr8(struct x86_vcpu *vcpu);

@@ -37,7 +37,7 @@ static void clear_irr(struct lapic *a, u8 vector)
 		set_bit(n, &a->irr_words);
 }
 
-static int highest_isr(const struct lapic *a)
+int lapic_highest_isr(const struct lapic *a)
 {
 	unsigned int n;
 
@@ -50,7 +50,7 @@ static int highest_isr(const struct lapic *a)
 /* SDM 3 11.8.3.1: the higher class of TPR and the vector in service. */
 void lapic_update_ppr(struct lapic *a)
 {
-	int isr = highest_isr(a);
+	int isr = lapic_highest_isr(a);
 	u8 tpr = lapic_get(a, LAPIC_TPR);
 	u8 ppr = isr >= 0 && (isr & 0xf0) > (tpr & 0xf0) ? isr & 0xf0 : tpr;
 
@@ -217,7 +217,7 @@ int lapic_ack(struct lapic *a)
 
 void lapic_eoi(struct lapic *a)
 {
-	int vec = highest_isr(a);
+	int vec = lapic_highest_isr(a);
 	bool level;
 
 	if (vec < 0)

@@ -3,7 +3,9 @@
  * What a vCPU asks of its interrupt controllers while it runs: pending
  * interrupts, registers by MMIO and MSR, CR8; and the ioctls of its local APIC.
  */
+#include <linux/mm.h>
 #include <linux/string.h>
+#include <keel/guest_mem.h>
 #include <keel/ioctl.h>
 #include "virt/compat/compat.h"
 #include "arch/x86/x86.h"
@@ -71,12 +73,38 @@ static bool cr8_of_interest(const struct lapic *a)
 	return irr >= 0 && (irr & 0xf0) <= (lapic_get(a, LAPIC_TPR) & 0xf0);
 }
 
+/*
+ * The TPR of patched 32-bit guests lies in memory, where they read and write
+ * it without an exit: byte 0 TPR, byte 1 class in service, byte 3 highest
+ * request. They exit by themselves when a lower TPR lets that request
+ * through. If the memory is taken away they lose their TPR, not more.
+ */
+void irqchip_vapic_read(struct x86_vcpu *vcpu)
+{
+	u32 data;
+
+	vcpu->ev.check = true;
+	if (!vcpu_read_guest(&vcpu->v, vcpu->apic.vapic_addr, &data, sizeof(data)))
+		lapic_set_tpr(&vcpu->apic.lapic, data);
+}
+
+static void vapic_write(struct x86_vcpu *vcpu)
+{
+	const struct lapic *a = &vcpu->apic.lapic;
+	u32 isr = max(lapic_highest_isr(a), 0), irr = max(lapic_highest_irr(a), 0);
+	u32 data = (lapic_get(a, LAPIC_TPR) & 0xff) | (isr & 0xf0) << 8 | irr << 24;
+
+	vcpu_write_guest(&vcpu->v, vcpu->apic.vapic_addr, &data, sizeof(data));
+}
+
 void irqchip_update_cr8_intercept(struct x86_vcpu *vcpu)
 {
 	const struct lapic *a = &vcpu->apic.lapic;
 	/* With the APIC in userspace the VMM follows every change. */
 	s8 want = a->regs ? cr8_of_interest(a) : 1;
 
+	if (unlikely(vcpu->apic.vapic_addr))
+		vapic_write(vcpu);
 	if (likely(vcpu->apic.cr8_exits == want))
 		return;
 	vcpu->apic.cr8_exits = want;
@@ -320,6 +348,8 @@ static long vcpu_get_lapic(struct ioctl_ctx *c)
 
 	if (!a->regs)
 		return -EINVAL;
+	if (unlikely(to_x86(c->vcpu)->apic.vapic_addr))
+		irqchip_vapic_read(to_x86(c->vcpu));
 	lapic_get_state(a, c->data);
 	return 0;
 }
@@ -341,9 +371,25 @@ static long vcpu_tpr_access_reporting(struct ioctl_ctx *c)
 	return 0;
 }
 
+/* In guest memory, inside one page: later accesses go through the slots each time. */
+static long vcpu_set_vapic_addr(struct ioctl_ctx *c)
+{
+	struct x86_vcpu *vcpu = to_x86(c->vcpu);
+	u64 addr = ((const struct kvm_vapic_addr *)c->data)->vapic_addr;
+
+	if (!vcpu->apic.lapic.regs)
+		return -EINVAL;
+	if (addr && (offset_in_page(addr) > PAGE_SIZE - sizeof(u32) ||
+		     !vcpu_gpa_is_ram(&vcpu->v, addr, true)))
+		return -EINVAL;
+	vcpu->apic.vapic_addr = addr;
+	return 0;
+}
+
 static const struct ioctl_row irqchip_vcpu_ioctls_rows[] = {
 	{ KVM_GET_LAPIC,		IOC_VCPU,	vcpu_get_lapic },
 	{ KVM_SET_LAPIC,		IOC_VCPU,	vcpu_set_lapic },
 	{ KVM_TPR_ACCESS_REPORTING,	IOC_VCPU,	vcpu_tpr_access_reporting },
+	{ KVM_SET_VAPIC_ADDR,		IOC_VCPU,	vcpu_set_vapic_addr },
 };
 IOCTL_TABLE(irqchip_vcpu_ioctls);
