@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* CPUID: the offered table, setting one, what is computed at run time, and when it can no longer change. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "kselftest_harness.h"
+#include "testvm.h"
+
+struct table { struct kvm_cpuid2 c; struct kvm_cpuid_entry2 e[300]; };
+
+FIXTURE(cpuid)
+{
+	struct test_vm vm;
+	struct test_vcpu *v;
+	struct table t;
+};
+
+FIXTURE_SETUP(cpuid)
+{
+	vm_create(&self->vm, TEST_IRQCHIP_FULL);
+	self->v = vcpu_create(&self->vm, 0);
+	self->t.c.nent = 256;
+	ASSERT_EQ(0, ioctl(self->vm.kvm, KVM_GET_SUPPORTED_CPUID, &self->t));
+}
+
+FIXTURE_TEARDOWN(cpuid)
+{
+	vm_destroy(&self->vm);
+}
+
+static struct kvm_cpuid_entry2 *leaf(struct table *t, uint32_t function, uint32_t index)
+{
+	unsigned int i;
+
+	for (i = 0; i < t->c.nent; i++)
+		if (t->e[i].function == function && t->e[i].index == index)
+			return &t->e[i];
+	return NULL;
+}
+
+TEST_F(cpuid, room)
+{
+	uint32_t n = self->t.c.nent, i;
+	struct table t;
+
+	EXPECT_LT(n, 80);	/* old clients bring room for 80 entries and no more */
+	for (i = 0; i < n; i++) {
+		memset(&t, 0, sizeof(t));
+		t.c.nent = i;
+		EXPECT_ERR(E2BIG, ioctl(self->vm.kvm, KVM_GET_SUPPORTED_CPUID, &t));
+	}
+	memset(&t, 0xee, sizeof(t));
+	t.c.nent = n;
+	EXPECT_EQ(0, ioctl(self->vm.kvm, KVM_GET_SUPPORTED_CPUID, &t));
+	EXPECT_EQ(n, t.c.nent);
+	EXPECT_EQ(0xeeeeeeee, t.e[n].function);
+	EXPECT_EQ(0, memcmp(t.e, self->t.e, n * sizeof(t.e[0])));
+	/* More than the largest table: taken as the largest. */
+	memset(&t, 0xee, sizeof(t));
+	t.c.nent = ~0u;
+	EXPECT_EQ(0, ioctl(self->vm.kvm, KVM_GET_SUPPORTED_CPUID, &t));
+	EXPECT_EQ(n, t.c.nent);
+}
+
+TEST_F(cpuid, no_leaf_twice)
+{
+	struct kvm_cpuid_entry2 *e = self->t.e;
+	unsigned int i, j;
+
+	for (i = 0; i < self->t.c.nent; i++) {
+		for (j = 0; j < i; j++)
+			EXPECT_FALSE(e[i].function == e[j].function && e[i].index == e[j].index);
+		EXPECT_EQ(0, e[i].padding[0] | e[i].padding[1] | e[i].padding[2]);
+		/* What has one sub-leaf only says so. */
+		if (!(e[i].flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX))
+			EXPECT_EQ(0, e[i].index);
+	}
+}
+
+TEST_F(cpuid, what_clients_look_for)
+{
+	struct kvm_cpuid_entry2 *e;
+
+	e = leaf(&self->t, 0x40000000, 0);
+	ASSERT_NE(NULL, e);
+	EXPECT_EQ(0, memcmp(&e->ebx, "KVMKVMKVM\0\0\0", 12));
+	EXPECT_GE(e->eax, 0x40000001);
+	e = leaf(&self->t, 0x40000001, 0);
+	ASSERT_NE(NULL, e);
+	EXPECT_TRUE(e->eax & 1 << 3);			/* CLOCKSOURCE2 */
+	e = leaf(&self->t, 1, 0);
+	ASSERT_NE(NULL, e);
+	EXPECT_TRUE(e->ecx & 1 << 21);			/* x2APIC */
+	EXPECT_TRUE(e->ecx & 1u << 31);			/* hypervisor */
+	EXPECT_FALSE(e->ecx & 1 << 3);			/* MONITOR is never native */
+	EXPECT_TRUE(e->edx & 1 << 9);			/* APIC */
+	e = leaf(&self->t, 0x80000001, 0);
+	ASSERT_NE(NULL, e);
+	EXPECT_TRUE(e->edx & 1 << 29);			/* long mode */
+	e = leaf(&self->t, 0x80000008, 0);
+	ASSERT_NE(NULL, e);
+	EXPECT_GE(e->eax & 0xff, 36);
+	ASSERT_NE(NULL, leaf(&self->t, 7, 0));
+}
+
+TEST_F(cpuid, emulated)
+{
+	struct table t = {};
+
+	t.c.nent = 0;
+	EXPECT_ERR(E2BIG, ioctl(self->vm.kvm, KVM_GET_EMULATED_CPUID, &t));
+	t.c.nent = 256;
+	memset(t.e, 0xee, sizeof(t.e));
+	memset(t.e, 0, 256 * sizeof(t.e[0]));
+	ASSERT_EQ(0, ioctl(self->vm.kvm, KVM_GET_EMULATED_CPUID, &t));
+	EXPECT_GT(t.c.nent, 0);
+	EXPECT_LT(t.c.nent, 256);
+}
+
+TEST_F(cpuid, set_and_get)
+{
+	struct table a = {}, b = {};
+	unsigned int i;
+	int fd = self->v->fd;
+
+	for (i = 0; i < 4; i++)
+		a.e[i] = (struct kvm_cpuid_entry2){
+			.function = i, .eax = 3, .ebx = 0x1000 + i, .ecx = i, .edx = 7,
+		};
+	a.c.nent = 4;
+	ASSERT_EQ(0, ioctl(fd, KVM_SET_CPUID2, &a));
+	b.c.nent = 3;
+	EXPECT_ERR(E2BIG, ioctl(fd, KVM_GET_CPUID2, &b));
+	EXPECT_EQ(4, b.c.nent);
+	memset(b.e, 0x33, sizeof(b.e));
+	ASSERT_EQ(0, ioctl(fd, KVM_GET_CPUID2, &b));
+	EXPECT_EQ(4, b.c.nent);
+	EXPECT_EQ(0x1002, b.e[2].ebx);
+	EXPECT_EQ(0x33333333, b.e[4].eax);
+	/* An empty table, and one that is too big. */
+	a.c.nent = 0;
+	EXPECT_EQ(0, ioctl(fd, KVM_SET_CPUID2, &a));
+	a.c.nent = 257;
+	EXPECT_ERR(E2BIG, ioctl(fd, KVM_SET_CPUID2, &a));
+	a.c.nent = ~0u;
+	EXPECT_ERR(E2BIG, ioctl(fd, KVM_SET_CPUID2, &a));
+	/* Linear addresses have 48 or 57 bits. */
+	leaf(&self->t, 0x80000008, 0)->eax = 39 | 36 << 8;
+	EXPECT_ERR(EINVAL, ioctl(fd, KVM_SET_CPUID2, &self->t));
+}
+
+TEST_F(cpuid, old_form)
+{
+	struct { struct kvm_cpuid c; struct kvm_cpuid_entry e[2]; } a = {
+		.c.nent = 2, .e = { { .function = 0, .eax = 1, .ebx = 0x1234 },
+				    { .function = 1, .eax = 0x600 } },
+	};
+	struct table b = {};
+
+	ASSERT_EQ(0, ioctl(self->v->fd, KVM_SET_CPUID, &a));
+	b.c.nent = 10;
+	ASSERT_EQ(0, ioctl(self->v->fd, KVM_GET_CPUID2, &b));
+	EXPECT_EQ(2, b.c.nent);
+	EXPECT_EQ(0x1234, b.e[0].ebx);
+	EXPECT_EQ(0, b.e[0].index);
+	a.c.nent = 257;
+	EXPECT_ERR(E2BIG, ioctl(self->v->fd, KVM_SET_CPUID, &a));
+}
+
+static volatile struct { uint32_t a, b, c, d; } regs;
+
+static void guest_asks(void)
+{
+	for (;;) {
+		uint32_t a = regs.a, b, c = regs.c, d;
+
+		guest_cpuid(&a, &b, &c, &d);
+		regs.a = a;
+		regs.b = b;
+		regs.c = c;
+		regs.d = d;
+		guest_sync(0);
+	}
+}
+
+static void ask(struct test_vcpu *v, uint32_t function, uint32_t index)
+{
+	regs.a = function;
+	regs.c = index;
+	vcpu_expect(v, MSG_SYNC);
+}
+
+TEST_F(cpuid, what_the_guest_sees)
+{
+	struct kvm_cpuid_entry2 *e;
+	unsigned int i;
+
+	vcpu_start(self->v, guest_asks);
+	for (i = 0; i < self->t.c.nent; i++) {
+		e = &self->t.e[i];
+		/* Computed at run time, or by the vendor's hand at set time. */
+		if (e->function == 1 || e->function == 0xd || e->function == 7 ||
+		    e->function == 0x40000001 || e->function == 0x80000001)
+			continue;
+		ask(self->v, e->function, e->index);
+		EXPECT_TRUE(regs.a == e->eax && regs.b == e->ebx && regs.c == e->ecx &&
+			    regs.d == e->edx) TH_LOG("leaf %#x.%u", e->function, e->index);
+	}
+}
+
+TEST_F(cpuid, out_of_range)
+{
+	uint32_t top = self->t.e[0].eax;
+
+	if (host_is_intel())
+		SKIP(return, "Intel's CPUs answer with the highest basic leaf");
+	ASSERT_EQ(0, self->t.e[0].function);
+	vcpu_start(self->v, guest_asks);
+	ask(self->v, top + 1, 0);
+	EXPECT_EQ(0, regs.a | regs.b | regs.c | regs.d);
+	ask(self->v, 0x8fffffff, 0);
+	EXPECT_EQ(0, regs.a | regs.b | regs.c | regs.d);
+	ask(self->v, 0x50000000, 0);
+	EXPECT_EQ(0, regs.a | regs.b | regs.c | regs.d);
+	/* A sub-leaf that is not there. */
+	ask(self->v, 7, 100);
+	EXPECT_EQ(0, regs.a | regs.b | regs.c | regs.d);
+}
+
+/* What a sub-leaf above the last of topology says: type 0, the level, and the APIC ID. */
+TEST_F(cpuid, topology_beyond_the_last_level)
+{
+	struct kvm_cpuid_entry2 *e = leaf(&self->t, 0xb, 0);
+	unsigned int n = self->t.c.nent;
+
+	if (!e) {
+		e = &self->t.e[n];
+		self->t.c.nent = n + 1;
+		if (self->t.e[0].eax < 0xb)
+			SKIP(return, "leaf 0xb is out of range");
+	}
+	*e = (struct kvm_cpuid_entry2){
+		.function = 0xb, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
+		.eax = 1, .ebx = 2, .ecx = 0x100, .edx = 9,
+	};
+	ASSERT_EQ(0, ioctl(self->v->fd, KVM_SET_CPUID2, &self->t));
+	vcpu_start(self->v, guest_asks);
+	ask(self->v, 0xb, 0);
+	EXPECT_EQ(0x100, regs.c);
+	EXPECT_EQ(9, regs.d);
+	ask(self->v, 0xb, 0x1234);
+	EXPECT_EQ(0, regs.a);
+	EXPECT_EQ(0, regs.b);
+	EXPECT_EQ(0x34, regs.c);
+	EXPECT_EQ(9, regs.d);
+}
+
+static volatile uint64_t xcr0;
+
+static void guest_osxsave(void)
+{
+	uint32_t a = 1, b, c = 0, d, size;
+	uint64_t cr4;
+
+	guest_cpuid(&a, &b, &c, &d);
+	guest_assert(!(c & 1 << 27));
+	__asm__ volatile("mov %%cr4, %0; or %1, %0; mov %0, %%cr4"
+			 : "=&r" (cr4) : "i" (1 << 18));
+	a = 1;
+	c = 0;
+	guest_cpuid(&a, &b, &c, &d);
+	guest_assert(c & 1 << 27);
+	/* Leaf 0xD: the room for what is enabled now. */
+	__asm__ volatile("xsetbv" : : "a" (1), "d" (0), "c" (0));
+	a = 0xd;
+	c = 0;
+	guest_cpuid(&a, &b, &c, &d);
+	guest_assert(b == 576);
+	size = c;
+	__asm__ volatile("xsetbv" : : "a" ((uint32_t)xcr0), "d" ((uint32_t)(xcr0 >> 32)), "c" (0));
+	a = 0xd;
+	c = 0;
+	guest_cpuid(&a, &b, &c, &d);
+	guest_assert(c == size);
+	guest_assert(b == size || xcr0 < 4);
+	guest_assert(guest_try("xsetbv", : : "a" (2), "d" (0), "c" (0) : "r11", "memory") == 13);
+	guest_assert(guest_try("xsetbv", : : "a" (1), "d" (0), "c" (1) : "r11", "memory") == 13);
+	__asm__ volatile("mov %0, %%cr4" : : "r" (cr4 & ~(1ull << 18)));
+	a = 1;
+	c = 0;
+	guest_cpuid(&a, &b, &c, &d);
+	guest_assert(!(c & 1 << 27));
+	guest_assert(guest_try("xsetbv", : : "a" (1), "d" (0), "c" (0) : "r11", "memory") == 6);
+	guest_done();
+}
+
+TEST_F(cpuid, computed_at_run_time)
+{
+	struct kvm_cpuid_entry2 *e = leaf(&self->t, 0xd, 0);
+
+	if (!e)
+		SKIP(return, "no XSAVE");
+	xcr0 = e->eax | (uint64_t)e->edx << 32;
+	vcpu_start(self->v, guest_osxsave);
+	vcpu_expect(self->v, MSG_DONE);
+}
+
+/* The APIC bit follows the enable bit of APIC_BASE. */
+TEST_F(cpuid, apic_bit)
+{
+	struct kvm_sregs s;
+
+	vcpu_start(self->v, guest_asks);
+	ask(self->v, 1, 0);
+	EXPECT_TRUE(regs.d & 1 << 9);
+	ASSERT_EQ(0, ioctl(self->v->fd, KVM_GET_SREGS, &s));
+	s.apic_base &= ~0x800ull;
+	ASSERT_EQ(0, ioctl(self->v->fd, KVM_SET_SREGS, &s));
+	ask(self->v, 1, 0);
+	EXPECT_FALSE(regs.d & 1 << 9);
+}
+
+TEST_F(cpuid, frozen_by_the_first_run)
+{
+	struct table t = self->t;
+
+	ASSERT_EQ(0, ioctl(self->v->fd, KVM_SET_CPUID2, &self->t));
+	vcpu_start(self->v, guest_asks);
+	ask(self->v, 0, 0);
+	EXPECT_EQ(0, ioctl(self->v->fd, KVM_SET_CPUID2, &self->t));
+	t.e[0].ebx ^= 1;
+	EXPECT_ERR(EINVAL, ioctl(self->v->fd, KVM_SET_CPUID2, &t));
+	t = self->t;
+	t.c.nent--;
+	EXPECT_ERR(EINVAL, ioctl(self->v->fd, KVM_SET_CPUID2, &t));
+	ask(self->v, 0, 0);
+	EXPECT_EQ(self->t.e[0].ebx, regs.b);
+}
+
+TEST_HARNESS_MAIN
