@@ -2,6 +2,9 @@
 /* Integer arithmetic and logic, with exact flags. */
 #include "internal.h"
 
+typedef unsigned __int128 wide_t;
+typedef __int128 swide_t;
+
 void emul_set_status(struct emul_ctxt *c, u64 flags)
 {
 	c->w.rflags = (c->w.rflags & ~(u64)FL_STATUS) | flags;
@@ -212,7 +215,7 @@ static void set_mul_flags(struct emul_ctxt *c, bool over)
 int em_mul(struct emul_ctxt *c)
 {
 	u64 a = c->w.gpr[EMUL_RAX] & emul_mask(c->bytes), lo, hi;
-	unsigned __int128 p = (unsigned __int128)a * c->dst;
+	wide_t p = (wide_t)a * c->dst;
 
 	lo = (u64)p & emul_mask(c->bytes);
 	hi = (u64)(p >> (c->bytes * 8)) & emul_mask(c->bytes);
@@ -225,7 +228,7 @@ int em_imul(struct emul_ctxt *c)
 {
 	s64 a = (s64)emul_sext(c->w.gpr[EMUL_RAX], c->bytes);
 	s64 b = (s64)emul_sext(c->dst, c->bytes);
-	__int128 p = (__int128)a * b;
+	swide_t p = (swide_t)a * b;
 
 	set_wide(c, (u64)p, (u64)(p >> (c->bytes * 8)));
 	set_mul_flags(c, p != (s64)emul_sext((u64)p, c->bytes));
@@ -234,7 +237,7 @@ int em_imul(struct emul_ctxt *c)
 
 static int imul(struct emul_ctxt *c, u64 x, u64 y)
 {
-	__int128 p = (__int128)(s64)emul_sext(x, c->bytes) * (s64)emul_sext(y, c->bytes);
+	swide_t p = (swide_t)(s64)emul_sext(x, c->bytes) * (s64)emul_sext(y, c->bytes);
 
 	c->dst = (u64)p & emul_mask(c->bytes);
 	set_mul_flags(c, p != (s64)emul_sext((u64)p, c->bytes));

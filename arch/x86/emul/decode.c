@@ -499,13 +499,12 @@ bool emul_io_operand(const struct emul_ctxt *c, u16 *port, u32 *size, bool *in)
 
 	if (i->map != EMUL_MAP_1B)
 		return false;
-	if (op >= 0xe4 && op <= 0xe7) {
+	if (op >= 0xe4 && op <= 0xe7)
 		*port = (u8)i->imm;
-	} else if ((op >= 0xec && op <= 0xef) || (op >= 0x6c && op <= 0x6f)) {
+	else if ((op >= 0xec && op <= 0xef) || (op >= 0x6c && op <= 0x6f))
 		*port = (u16)c->regs->gpr[EMUL_RDX];
-	} else {
+	else
 		return false;
-	}
 	*in = !(op & 2);
 	*size = !(op & 1) ? 1 : i->op_bytes == 2 ? 2 : 4;
 	return true;

@@ -320,8 +320,8 @@ struct emul_ctxt {
 	const struct emul_ops *ops;
 	void *priv;			/* the caller's */
 	struct emul_regs *regs;		/* the vCPU's: read at each attempt, written on commit */
-	u8 mode;			/* enum emul_mode */
-	u8 cpl;
+	u8 mode;			/* enum emul_mode; a task switch changes it */
+	u8 cpl;				/* follows SS.DPL when an instruction commits */
 	u8 va_bits;			/* 48, or 57 with CR4.LA57 */
 	u8 model;			/* EMUL_SYSCALL_LEGACY... */
 	/*
@@ -367,7 +367,7 @@ void emul_init(struct emul_ctxt *c);
 /*
  * Fetches and decodes the instruction at c->regs->rip into c->insn. @bytes: @nr bytes known to be
  * there (decode assists), the rest is fetched when needed; NULL, 0: all is fetched.
- * EMUL_FAULT: #PF, #GP (limit, 15 bytes), #UD (the CPU defines no such opcode, or not in this mode).
+ * EMUL_FAULT: #PF, #GP (limit, 15 bytes), #UD (no such opcode, or not in this mode).
  * EMUL_UNHANDLEABLE: c->insn.len is valid, c->insn.op is NULL.
  */
 int emul_decode(struct emul_ctxt *c, const u8 *bytes, u32 nr);
@@ -394,8 +394,9 @@ enum emul_task_reason { EMUL_TASK_CALL, EMUL_TASK_IRET, EMUL_TASK_JMP, EMUL_TASK
 
 /*
  * Switches to the task of TSS selector @sel: saves the old task, loads the new, links
- * them. c->regs->rip must be what the old task shall resume at. @idt_vector: vector of
- * the task gate that caused it, or -1. @has_error: push @error on the new stack.
+ * them. c->regs->rip must be what the old task shall resume at. @idt_vector: the vector
+ * of a software interrupt (INT n, INT3, INTO) that met a task gate, whose DPL is then
+ * checked; else -1. @has_error: push @error on the new stack. Calls emul_init().
  * EMUL_OK or EMUL_FAULT leave registers and segments set as the architecture demands:
  * a fault before the commit point leaves the old task, one after it is the new task's.
  * Guest memory of the TSSs must be RAM: else EMUL_UNHANDLEABLE.

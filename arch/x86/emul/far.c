@@ -15,14 +15,12 @@ static bool is_long_code(struct emul_ctxt *c, const struct emul_seg *cs)
 /* Makes cs:rip the place to go on, if rip is a possible one there. */
 static int set_cs_rip(struct emul_ctxt *c, const struct emul_seg *cs, u64 rip)
 {
-	if (is_long_code(c, cs)) {
-		if (!emul_canonical(c, rip))
-			return emul_gp0(c);
-	} else if ((u32)rip > cs->limit) {
-		return emul_gp0(c);
-	} else {
+	bool lng = is_long_code(c, cs);
+
+	if (!lng)
 		rip = (u32)rip;
-	}
+	if (lng ? !emul_canonical(c, rip) : rip > cs->limit)
+		return emul_gp0(c);
 	emul_put_seg(c, EMUL_CS, cs);
 	c->w.rip = rip;
 	c->rip_set = true;

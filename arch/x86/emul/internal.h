@@ -286,7 +286,8 @@ HANDLER(em_bt); HANDLER(em_bts); HANDLER(em_btr); HANDLER(em_btc);
 HANDLER(em_bsf); HANDLER(em_bsr); HANDLER(em_tzcnt); HANDLER(em_lzcnt); HANDLER(em_popcnt);
 /* move.c */
 HANDLER(em_mov); HANDLER(em_movsx8); HANDLER(em_movsx16); HANDLER(em_movsx32);
-HANDLER(em_xchg); HANDLER(em_nop); HANDLER(em_nop_xchg); HANDLER(em_lea); HANDLER(em_push); HANDLER(em_pop);
+HANDLER(em_xchg); HANDLER(em_nop); HANDLER(em_nop_xchg); HANDLER(em_lea);
+HANDLER(em_push); HANDLER(em_pop);
 HANDLER(em_pusha); HANDLER(em_popa); HANDLER(em_pushf); HANDLER(em_popf);
 HANDLER(em_enter); HANDLER(em_leave); HANDLER(em_xlat); HANDLER(em_lahf); HANDLER(em_sahf);
 HANDLER(em_pop_rm);

@@ -11,13 +11,12 @@
 #define N64	L_NO64
 #define PF	L_PREFIX
 #define XX	L_BAD
-#define ALU	M, M, M, M, L_IB, L_IZ
 
 const u8 emul_len_1b[256] = {
-	/* 00 */ ALU, N64, N64, ALU, N64, PF,
-	/* 10 */ ALU, N64, N64, ALU, N64, N64,
-	/* 20 */ ALU, PF, N64, ALU, PF, N64,
-	/* 30 */ ALU, PF, N64, ALU, PF, N64,
+	/* 00 */ M, M, M, M, L_IB, L_IZ, N64, N64, M, M, M, M, L_IB, L_IZ, N64, PF,
+	/* 10 */ M, M, M, M, L_IB, L_IZ, N64, N64, M, M, M, M, L_IB, L_IZ, N64, N64,
+	/* 20 */ M, M, M, M, L_IB, L_IZ, PF, N64, M, M, M, M, L_IB, L_IZ, PF, N64,
+	/* 30 */ M, M, M, M, L_IB, L_IZ, PF, N64, M, M, M, M, L_IB, L_IZ, PF, N64,
 	/* 40 */ 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 	/* 50 */ 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 	/* 60 */ N64, N64, M | N64, M, PF, PF, PF, PF, L_IZ, MZ, L_IB, MB, 0, 0, 0, 0,
@@ -37,26 +36,25 @@ const u8 emul_len_1b[256] = {
 	/* f0 */ PF, 0, PF, PF, 0, 0, M | L_GRP3B, M | L_GRP3V, 0, 0, 0, 0, 0, 0, M, M,
 };
 
-#define M8	M, M, M, M, M, M, M, M
-#define J8	L_JZ, L_JZ, L_JZ, L_JZ, L_JZ, L_JZ, L_JZ, L_JZ
+#define JZ	L_JZ
 
 const u8 emul_len_0f[256] = {
 	/* 00 */ M, M, M, M, XX, 0, 0, 0, 0, 0, XX, 0, XX, M, 0, MB,
-	/* 10 */ M8, M8,
-	/* 20 */ M, M, M, M, XX, XX, XX, XX, M8,
+	/* 10 */ M, M, M, M, M, M, M, M, M, M, M, M, M, M, M, M,
+	/* 20 */ M, M, M, M, XX, XX, XX, XX, M, M, M, M, M, M, M, M,
 	/* 30 */ 0, 0, 0, 0, 0, 0, XX, 0, PF, XX, PF, XX, XX, XX, XX, XX,
-	/* 40 */ M8, M8,
-	/* 50 */ M8, M8,
-	/* 60 */ M8, M8,
+	/* 40 */ M, M, M, M, M, M, M, M, M, M, M, M, M, M, M, M,
+	/* 50 */ M, M, M, M, M, M, M, M, M, M, M, M, M, M, M, M,
+	/* 60 */ M, M, M, M, M, M, M, M, M, M, M, M, M, M, M, M,
 	/* 70 */ MB, MB, MB, MB, M, M, M, 0, M, M, XX, XX, M, M, M, M,
-	/* 80 */ J8, J8,
-	/* 90 */ M8, M8,
+	/* 80 */ JZ, JZ, JZ, JZ, JZ, JZ, JZ, JZ, JZ, JZ, JZ, JZ, JZ, JZ, JZ, JZ,
+	/* 90 */ M, M, M, M, M, M, M, M, M, M, M, M, M, M, M, M,
 	/* a0 */ 0, 0, 0, M, MB, M, XX, XX, 0, 0, 0, M, MB, M, M, M,
-	/* b0 */ M8, M, M, MB, M, M, M, M, M,
+	/* b0 */ M, M, M, M, M, M, M, M, M, M, MB, M, M, M, M, M,
 	/* c0 */ M, M, MB, M, MB, MB, MB, M, 0, 0, 0, 0, 0, 0, 0, 0,
-	/* d0 */ M8, M8,
-	/* e0 */ M8, M8,
-	/* f0 */ M8, M8,
+	/* d0 */ M, M, M, M, M, M, M, M, M, M, M, M, M, M, M, M,
+	/* e0 */ M, M, M, M, M, M, M, M, M, M, M, M, M, M, M, M,
+	/* f0 */ M, M, M, M, M, M, M, M, M, M, M, M, M, M, M, M,
 };
 
 struct cursor {
@@ -201,7 +199,7 @@ static int opcode_vex(struct cursor *k, u8 first)
 	}
 }
 
-/* C4, C5, 62 and 8F start a wide prefix in 64-bit mode, elsewhere if ModRM would name a register. */
+/* C4, C5, 62: a wide prefix in 64-bit mode, elsewhere if ModRM would name a register. */
 static bool is_vex(const struct cursor *k, u8 op)
 {
 	if (op == 0x8f)

@@ -10,9 +10,6 @@
 #define T(kind, t)	{ .table = (t), .flags = T_##kind }
 #define U		{ .flags = F_UNIMPL }
 #define UV		{ .flags = F_UNIMPL | F_VEX }
-#define X4(...)		__VA_ARGS__, __VA_ARGS__, __VA_ARGS__, __VA_ARGS__
-#define X8(...)		X4(__VA_ARGS__), X4(__VA_ARGS__)
-#define X16(...)	X8(__VA_ARGS__), X8(__VA_ARGS__)
 
 /* op r/m, r; op r, r/m; op acc, imm: bytes and words of each */
 #define ALU6(f, rmw)					\
@@ -100,16 +97,16 @@ const struct emul_opcode emul_map_1b[256] = {
 	[0x37] = H(em_aaa, 0),
 	[0x38] = ALU6(em_cmp, F_NOWRITE),
 	[0x3f] = H(em_aas, 0),
-	[0x40] = X8(I(em_inc, F_NO64, O_OPREG, O_NONE)),
-	[0x48] = X8(I(em_dec, F_NO64, O_OPREG, O_NONE)),
-	[0x50] = X8(I(em_push, F_STACK, O_NONE, O_OPREG)),
-	[0x58] = X8(I(em_pop, F_STACK | F_MOV, O_OPREG, O_NONE)),
+	[0x40 ... 0x47] = I(em_inc, F_NO64, O_OPREG, O_NONE),
+	[0x48 ... 0x4f] = I(em_dec, F_NO64, O_OPREG, O_NONE),
+	[0x50 ... 0x57] = I(em_push, F_STACK, O_NONE, O_OPREG),
+	[0x58 ... 0x5f] = I(em_pop, F_STACK | F_MOV, O_OPREG, O_NONE),
 	[0x60] = H(em_pusha, 0), H(em_popa, 0), I(em_bound, F_MEM, O_NONE, O_REG),
 	[0x63] = I(em_arpl, F_PROT | F_WORD, O_RM, O_REG),
 	[0x68] = I(em_push, F_STACK, O_NONE, O_IMM), I(em_imul3, F_MOV, O_REG, O_RM),
 	[0x6a] = I(em_push, F_STACK, O_NONE, O_IMM), I(em_imul3, F_MOV, O_REG, O_RM),
 	[0x6c] = H(em_ins, F_PORT), H(em_ins, F_PORT), H(em_outs, F_PORT), H(em_outs, F_PORT),
-	[0x70] = X16(H(em_jcc, F_NEAR)),
+	[0x70 ... 0x7f] = H(em_jcc, F_NEAR),
 	[0x80] = T(REG, grp1b), T(REG, grp1v), T(REG, grp1b), T(REG, grp1v),
 	[0x84] = I(em_test, F_BYTE | F_NOWRITE, O_RM, O_REG),
 	I(em_test, F_NOWRITE, O_RM, O_REG),
@@ -120,9 +117,7 @@ const struct emul_opcode emul_map_1b[256] = {
 	[0x8c] = H(em_mov_from_sreg, 0), I(em_lea, F_MOV | F_MEM, O_REG, O_NONE),
 	[0x8e] = I(em_mov_to_sreg, 0, O_NONE, O_RM16), T(REG, grp1a),
 	[0x90] = I(em_nop_xchg, 0, O_OPREG, O_ACC),
-	[0x91] = X4(I(em_xchg, 0, O_OPREG, O_ACC)),
-	[0x95] = I(em_xchg, 0, O_OPREG, O_ACC), I(em_xchg, 0, O_OPREG, O_ACC),
-	[0x97] = I(em_xchg, 0, O_OPREG, O_ACC),
+	[0x91 ... 0x97] = I(em_xchg, 0, O_OPREG, O_ACC),
 	[0x98] = H(em_cbw, 0), H(em_cwd, 0), H(em_call_far, 0), H(em_fwait, 0),
 	[0x9c] = H(em_pushf, F_STACK), H(em_popf, F_STACK), H(em_sahf, 0), H(em_lahf, 0),
 	[0xa0] = I(em_mov, F_BYTE | F_MOV, O_ACC, O_MOFFS), I(em_mov, F_MOV, O_ACC, O_MOFFS),
@@ -132,15 +127,15 @@ const struct emul_opcode emul_map_1b[256] = {
 	I(em_test, F_NOWRITE, O_ACC, O_IMM),
 	[0xaa] = H(em_stos, F_BYTE), H(em_stos, 0), H(em_lods, F_BYTE), H(em_lods, 0),
 	[0xae] = H(em_scas, F_BYTE), H(em_scas, 0),
-	[0xb0] = X8(I(em_mov, F_BYTE | F_MOV, O_OPREG, O_IMM)),
-	[0xb8] = X8(I(em_mov, F_MOV, O_OPREG, O_IMM)),
+	[0xb0 ... 0xb7] = I(em_mov, F_BYTE | F_MOV, O_OPREG, O_IMM),
+	[0xb8 ... 0xbf] = I(em_mov, F_MOV, O_OPREG, O_IMM),
 	[0xc0] = T(REG, grp2bi), T(REG, grp2vi), H(em_ret, F_NEAR), H(em_ret, F_NEAR),
 	[0xc4] = H(em_lxs, F_MEM), H(em_lxs, F_MEM), T(REG, grp11b), T(REG, grp11v),
 	[0xc8] = H(em_enter, F_STACK), H(em_leave, F_STACK), H(em_retf, 0), H(em_retf, 0),
 	[0xcc] = H(em_int3, 0), H(em_int, 0), H(em_into, 0), H(em_iret, 0),
 	[0xd0] = T(REG, grp2b1), T(REG, grp2v1), T(REG, grp2bc), T(REG, grp2vc),
 	[0xd4] = H(em_aam, 0), H(em_aad, 0), H(em_salc, 0), H(em_xlat, 0),
-	[0xd8] = X8(U),
+	[0xd8 ... 0xdf] = U,
 	[0xe0] = H(em_loop, F_NEAR), H(em_loop, F_NEAR), H(em_loop, F_NEAR), H(em_jcxz, F_NEAR),
 	[0xe4] = H(em_in, F_PORT), H(em_in, F_PORT), H(em_out, F_PORT), H(em_out, F_PORT),
 	[0xe8] = H(em_call_rel, F_NEAR), H(em_jmp_rel, F_NEAR), H(em_jmp_far, 0),
@@ -170,7 +165,7 @@ static const struct emul_opcode grp7_r1[8] = { U, U, H(em_clac, 0), H(em_stac, 0
 static const struct emul_opcode grp7_r2[8] = {
 	H(em_xgetbv, 0), H(em_xsetbv, 0), [4] = U, U, U, U
 };
-static const struct emul_opcode grp7_r3[8] = { X8(U) };
+static const struct emul_opcode grp7_r3[8] = { [0 ... 7] = U };
 static const struct emul_opcode grp7_r5[8] = { U, [2] = U, [6] = U, U };
 static const struct emul_opcode grp7_r7[8] = {
 	H(em_swapgs, F_ONLY64 | F_CPL0), H(em_rdtscp, 0), U, U, U, U, U, U
@@ -213,7 +208,7 @@ static const struct emul_opcode grp15_fence[8] = {
 };
 static const struct emul_opcode grp15_wait[8] = { [6] = U };
 static const struct emul_opcode grp15_base[8] = {
-	X4(H(em_fsgsbase, F_ONLY64)), U, U, U,
+	[0 ... 3] = H(em_fsgsbase, F_ONLY64), U, U, U,
 };
 static const struct emul_opcode grp15_reg[4] = {
 	T(REG, grp15_fence), T(REG, grp15_wait), T(REG, grp15_base), T(REG, grp15_wait),
@@ -228,7 +223,7 @@ static const struct emul_opcode grp15[2] = { T(PREFIX, grp15_mem), T(PREFIX, grp
 
 P4(sse_10, H(em_sse_load, V), H(em_sse_load, V), H(em_movss_load, V), H(em_movsd_load, V));
 P4(sse_11, H(em_sse_store, V), H(em_sse_store, V), H(em_movss_store, V),
-   H(em_movsd_store, V));
+	H(em_movsd_store, V));
 P4(sse_12m, H(em_movlps_load, V), H(em_movlps_load, V), UV, UV);
 P4(sse_12r, UV, NIL, UV, UV);		/* MOVHLPS */
 P4(sse_13, H(em_movlps_store, V | F_MEM), H(em_movlps_store, V | F_MEM), NIL, NIL);
@@ -251,9 +246,9 @@ static const struct emul_opcode sse_16[2] = { T(PREFIX, sse_16m), T(PREFIX, sse_
 P4(op_c3, I(em_mov, F_MOV | F_MEM, O_RM, O_REG), NIL, NIL, NIL);	/* MOVNTI */
 P4(op_b8, NIL, NIL, I(em_popcnt, F_MOV, O_REG, O_RM), NIL);
 P4(op_bc, I(em_bsf, F_MOV, O_REG, O_RM), I(em_bsf, F_MOV, O_REG, O_RM),
-   I(em_tzcnt, F_MOV, O_REG, O_RM), I(em_bsf, F_MOV, O_REG, O_RM));
+	I(em_tzcnt, F_MOV, O_REG, O_RM), I(em_bsf, F_MOV, O_REG, O_RM));
 P4(op_bd, I(em_bsr, F_MOV, O_REG, O_RM), I(em_bsr, F_MOV, O_REG, O_RM),
-   I(em_lzcnt, F_MOV, O_REG, O_RM), I(em_bsr, F_MOV, O_REG, O_RM));
+	I(em_lzcnt, F_MOV, O_REG, O_RM), I(em_bsr, F_MOV, O_REG, O_RM));
 
 const struct emul_opcode emul_map_0f[256] = {
 	[0x00] = T(REG, grp6), T(MOD, grp7),
@@ -264,20 +259,20 @@ const struct emul_opcode emul_map_0f[256] = {
 	[0x0d] = H(em_nop, 0), U, U,
 	[0x10] = T(PREFIX, sse_10), T(PREFIX, sse_11), T(MOD, sse_12), T(PREFIX, sse_13),
 	[0x14] = U, U, T(MOD, sse_16), T(PREFIX, sse_17),
-	[0x18] = X8(H(em_nop, 0)),
+	[0x18 ... 0x1f] = H(em_nop, 0),
 	[0x20] = H(em_mov_from_cr, 0), H(em_mov_from_dr, 0), H(em_mov_to_cr, 0),
 	[0x23] = H(em_mov_to_dr, 0),
-	[0x28] = T(PREFIX, sse_28), T(PREFIX, sse_29), U, T(PREFIX, sse_2b), X4(U),
+	[0x28] = T(PREFIX, sse_28), T(PREFIX, sse_29), U, T(PREFIX, sse_2b), U, U, U, U,
 	[0x30] = H(em_wrmsr, F_CPL0), H(em_rdtsc, 0), H(em_rdmsr, F_CPL0), H(em_rdpmc, 0),
 	[0x34] = H(em_sysenter, 0), H(em_sysexit, 0),
 	[0x37] = U,
-	[0x40] = X16(I(em_cmov, 0, O_REG, O_RM)),
-	[0x50] = X16(U), X8(U), X4(U), U, U,
+	[0x40 ... 0x4f] = I(em_cmov, 0, O_REG, O_RM),
+	[0x50 ... 0x6d] = U,
 	[0x6e] = T(PREFIX, sse_6e), T(PREFIX, sse_6f),
-	[0x70] = X8(U), U, U,
+	[0x70 ... 0x79] = U,
 	[0x7c] = U, U, T(PREFIX, sse_7e), T(PREFIX, sse_7f),
-	[0x80] = X16(H(em_jcc, F_NEAR)),
-	[0x90] = X16(I(em_setcc, F_BYTE | F_MOV, O_RM, O_NONE)),
+	[0x80 ... 0x8f] = H(em_jcc, F_NEAR),
+	[0x90 ... 0x9f] = I(em_setcc, F_BYTE | F_MOV, O_RM, O_NONE),
 	[0xa0] = H(em_push_sreg, F_STACK), H(em_pop_sreg, F_STACK), H(em_cpuid, 0),
 	[0xa3] = I(em_bt, F_NOWRITE | F_BITOFF, O_RM, O_REG),
 	[0xa4] = I(em_shld, 0, O_RM, O_REG), I(em_shld, 0, O_RM, O_REG),
@@ -296,19 +291,20 @@ const struct emul_opcode emul_map_0f[256] = {
 	[0xbe] = I(em_movsx8, F_MOV, O_REG, O_RM8), I(em_movsx16, F_MOV, O_REG, O_RM16),
 	[0xc0] = I(em_xadd, F_BYTE | F_LOCK, O_RM, O_REG), I(em_xadd, F_LOCK, O_RM, O_REG),
 	[0xc2] = U, T(PREFIX, op_c3), U, U, U, T(MOD, grp9),
-	[0xc8] = X8(I(em_bswap, 0, O_OPREG, O_NONE)),
-	[0xd0] = X4(U), U, U, T(PREFIX, sse_d6), U, X8(U),
-	[0xe0] = X4(U), U, U, U, T(PREFIX, sse_e7), X8(U),
-	[0xf0] = T(PREFIX, sse_f0), X8(U), X4(U), U, U,
+	[0xc8 ... 0xcf] = I(em_bswap, 0, O_OPREG, O_NONE),
+	[0xd0 ... 0xd5] = U, T(PREFIX, sse_d6),
+	[0xd7 ... 0xe6] = U, T(PREFIX, sse_e7),
+	[0xe8 ... 0xef] = U, T(PREFIX, sse_f0),
+	[0xf1 ... 0xfe] = U,
 };
 
 /* 0F 38 and 0F 3A: mostly vector arithmetic. The few rows, then which else exist. */
 P4(op_38_2a, NIL, H(em_sse_load_a, V | F_MEM), NIL, NIL);		/* MOVNTDQA */
 P4(op_38_82, NIL, H(em_invpcid, F_MEM | F_CPL0), NIL, NIL);
 P4(op_38_f0, I(em_movbe, F_MOV | F_MEM, O_REG, O_RM), I(em_movbe, F_MOV | F_MEM, O_REG, O_RM),
-   NIL, U);
+	NIL, U);
 P4(op_38_f1, I(em_movbe, F_MOV | F_MEM, O_RM, O_REG), I(em_movbe, F_MOV | F_MEM, O_RM, O_REG),
-   NIL, U);
+	NIL, U);
 P4(op_38_f9, I(em_mov, F_MOV | F_MEM, O_RM, O_REG), NIL, NIL, NIL);	/* MOVDIRI */
 
 static const struct emul_opcode row_2a = T(PREFIX, op_38_2a);

@@ -262,7 +262,15 @@ static int enter_task(struct emul_ctxt *c, const struct task *k, struct tss *new
 		ret = c->ops->set_cr(c, 3, k->cr3);
 		memset(c->tlb, 0, sizeof(c->tlb));
 	}
-	return ret ? ret : load_segments(c, k, cpl);
+	/* There is no way back to retry from: try again here. */
+	for (i = 0; i < 4 && !ret; i++) {
+		ret = load_segments(c, k, cpl);
+		if (ret != EMUL_RETRY)
+			return ret;
+		emul_log_reset(c);
+		ret = EMUL_OK;
+	}
+	return ret ? ret : EMUL_UNHANDLEABLE;
 }
 
 static void commit(struct emul_ctxt *c)
