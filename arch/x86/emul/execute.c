@@ -23,8 +23,7 @@ void emul_init(struct emul_ctxt *c)
 static void begin(struct emul_ctxt *c)
 {
 	c->w = *c->regs;
-	memset(&c->out, 0, sizeof(c->out));
-	memset(&c->exc, 0, sizeof(c->exc));
+	c->out = (struct emul_out){ 0 };
 	/* The write half of an RMW goes where its read half went, even after userspace. */
 	if (!c->resumed)
 		memset(c->tlb, 0, sizeof(c->tlb));

@@ -253,9 +253,13 @@ int emul_insn_length(const u8 *bytes, u32 nr, enum emul_mode mode)
 		.is64 = mode == EMUL_PROT64,
 		.legacy_ok = mode >= EMUL_PROT16,
 	};
-	int op = prefixes(&k);
+	int op;
 	u8 attr;
 
+	/* CPUID, RDMSR, WRMSR, RDTSC...: nearly all that is ever skipped. */
+	if (nr >= 2 && bytes[0] == 0x0f && !emul_len_0f[bytes[1]])
+		return 2;
+	op = prefixes(&k);
 	if (op < 0)
 		return 0;
 	if (op == 0x0f)

@@ -255,6 +255,8 @@ static u32 count_fragments(u64 la, u32 len)
 {
 	u32 nr = 0, n;
 
+	if (likely(len <= 8 && PAGE_OFF(la) + len <= PAGE_BYTES))
+		return 1;
 	for (; len; len -= n, la += n, nr++)
 		n = cut(la, len);
 	return nr;

@@ -40,16 +40,18 @@ static bool svm_usable(void)
 
 static void caps_speculation(struct svm_caps *c)
 {
+	u32 ebx;
+
 	c->spec_ctrl = boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL);
 	c->v_spec_ctrl = c->spec_ctrl && boot_cpu_has(X86_FEATURE_V_SPEC_CTRL);
 	c->virt_ssbd = boot_cpu_has(X86_FEATURE_LS_CFG_SSBD) ||
 		       boot_cpu_has(X86_FEATURE_VIRT_SSBD);
-	if (boot_cpu_has(X86_FEATURE_AMD_IBRS))
-		c->spec_ctrl_bits |= SPEC_CTRL_IBRS;
-	if (boot_cpu_has(X86_FEATURE_AMD_STIBP))
-		c->spec_ctrl_bits |= SPEC_CTRL_STIBP;
-	if (boot_cpu_has(X86_FEATURE_AMD_SSBD))
-		c->spec_ctrl_bits |= SPEC_CTRL_SSBD;
+	/* The CPU's own word: a bit that it lacks faults when an entry loads it. APM 3 E.4.7. */
+	ebx = cpuid_ebx(0x80000008);
+	c->spec_ctrl_bits = (ebx & BIT(14) ? SPEC_CTRL_IBRS : 0) |
+			    (ebx & BIT(15) ? SPEC_CTRL_STIBP : 0) |
+			    (ebx & BIT(24) ? SPEC_CTRL_SSBD : 0) |
+			    (ebx & BIT(28) ? BIT(7) : 0);	/* PSFD */
 }
 
 int svm_caps_init(bool want_nrips, bool want_vgif)
