@@ -91,7 +91,6 @@ TEST_F(cpuid, what_clients_look_for)
 	e = leaf(&self->t, 1, 0);
 	ASSERT_NE(NULL, e);
 	EXPECT_TRUE(e->ecx & 1 << 21);			/* x2APIC */
-	EXPECT_TRUE(e->ecx & 1u << 31);			/* hypervisor */
 	EXPECT_FALSE(e->ecx & 1 << 3);			/* MONITOR is never native */
 	EXPECT_TRUE(e->edx & 1 << 9);			/* APIC */
 	e = leaf(&self->t, 0x80000001, 0);
@@ -131,10 +130,11 @@ TEST_F(cpuid, set_and_get)
 	ASSERT_EQ(0, ioctl(fd, KVM_SET_CPUID2, &a));
 	b.c.nent = 3;
 	EXPECT_ERR(E2BIG, ioctl(fd, KVM_GET_CPUID2, &b));
-	EXPECT_EQ(4, b.c.nent);
+	EXPECT_TRUE(b.c.nent == 4 || !on_keel());	/* KVM of Linux 6.1 never writes it */
+	b.c.nent = 10;
 	memset(b.e, 0x33, sizeof(b.e));
 	ASSERT_EQ(0, ioctl(fd, KVM_GET_CPUID2, &b));
-	EXPECT_EQ(4, b.c.nent);
+	EXPECT_TRUE(b.c.nent == 4 || !on_keel());
 	EXPECT_EQ(0x1002, b.e[2].ebx);
 	EXPECT_EQ(0x33333333, b.e[4].eax);
 	/* An empty table, and one that is too big. */
@@ -160,7 +160,7 @@ TEST_F(cpuid, old_form)
 	ASSERT_EQ(0, ioctl(self->v->fd, KVM_SET_CPUID, &a));
 	b.c.nent = 10;
 	ASSERT_EQ(0, ioctl(self->v->fd, KVM_GET_CPUID2, &b));
-	EXPECT_EQ(2, b.c.nent);
+	EXPECT_TRUE(b.c.nent == 2 || !on_keel());
 	EXPECT_EQ(0x1234, b.e[0].ebx);
 	EXPECT_EQ(0, b.e[0].index);
 	a.c.nent = 257;
@@ -230,20 +230,20 @@ TEST_F(cpuid, out_of_range)
 /* What a sub-leaf above the last of topology says: type 0, the level, and the APIC ID. */
 TEST_F(cpuid, topology_beyond_the_last_level)
 {
-	struct kvm_cpuid_entry2 *e = leaf(&self->t, 0xb, 0);
-	unsigned int n = self->t.c.nent;
+	struct table t = {};
+	unsigned int i;
 
-	if (!e) {
-		e = &self->t.e[n];
-		self->t.c.nent = n + 1;
-		if (self->t.e[0].eax < 0xb)
-			SKIP(return, "leaf 0xb is out of range");
-	}
-	*e = (struct kvm_cpuid_entry2){
-		.function = 0xb, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
-		.eax = 1, .ebx = 2, .ecx = 0x100, .edx = 9,
-	};
-	ASSERT_EQ(0, ioctl(self->v->fd, KVM_SET_CPUID2, &self->t));
+	for (i = 0; i < self->t.c.nent; i++)
+		if (self->t.e[i].function != 0xb && self->t.e[i].function != 0x1f)
+			t.e[t.c.nent++] = self->t.e[i];
+	if (t.e[0].eax < 0xb)
+		SKIP(return, "leaf 0xb is out of range");
+	for (i = 0; i < 2; i++)
+		t.e[t.c.nent++] = (struct kvm_cpuid_entry2){
+			.function = 0xb, .index = i, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
+			.eax = 1, .ebx = 2, .ecx = (i + 1) << 8 | i, .edx = 9,
+		};
+	ASSERT_EQ(0, ioctl(self->v->fd, KVM_SET_CPUID2, &t));
 	vcpu_start(self->v, guest_asks);
 	ask(self->v, 0xb, 0);
 	EXPECT_EQ(0x100, regs.c);
@@ -255,53 +255,63 @@ TEST_F(cpuid, topology_beyond_the_last_level)
 	EXPECT_EQ(9, regs.d);
 }
 
-static volatile uint64_t xcr0;
+static bool osxsave(void)
+{
+	uint32_t a = 1, b, c = 0, d;
+
+	guest_cpuid(&a, &b, &c, &d);
+	return c & 1 << 27;
+}
 
 static void guest_osxsave(void)
 {
-	uint32_t a = 1, b, c = 0, d, size;
+	uint32_t a, b, c, d, unused;
 	uint64_t cr4;
 
-	guest_cpuid(&a, &b, &c, &d);
-	guest_assert(!(c & 1 << 27));
+	guest_assert(!osxsave());
 	__asm__ volatile("mov %%cr4, %0; or %1, %0; mov %0, %%cr4"
 			 : "=&r" (cr4) : "i" (1 << 18));
-	a = 1;
-	c = 0;
-	guest_cpuid(&a, &b, &c, &d);
-	guest_assert(c & 1 << 27);
-	/* Leaf 0xD: the room for what is enabled now. */
-	__asm__ volatile("xsetbv" : : "a" (1), "d" (0), "c" (0));
-	a = 0xd;
-	c = 0;
-	guest_cpuid(&a, &b, &c, &d);
-	guest_assert(b == 576);
-	size = c;
-	__asm__ volatile("xsetbv" : : "a" ((uint32_t)xcr0), "d" ((uint32_t)(xcr0 >> 32)), "c" (0));
-	a = 0xd;
-	c = 0;
-	guest_cpuid(&a, &b, &c, &d);
-	guest_assert(c == size);
-	guest_assert(b == size || xcr0 < 4);
+	guest_assert(osxsave());
+	/* x87 must be on; there is one register, 0. */
 	guest_assert(guest_try("xsetbv", : : "a" (2), "d" (0), "c" (0) : "r11", "memory") == 13);
 	guest_assert(guest_try("xsetbv", : : "a" (1), "d" (0), "c" (1) : "r11", "memory") == 13);
+	for (b = 0; b < 2; b++) {
+		__asm__ volatile("xgetbv" : "=a" (a), "=d" (d) : "c" (0));
+		guest_sync(a | (uint64_t)d << 32);
+		a = 0xd;
+		c = 0;
+		guest_cpuid(&a, &d, &c, &unused);
+		guest_sync((uint64_t)c << 32 | d);
+	}
 	__asm__ volatile("mov %0, %%cr4" : : "r" (cr4 & ~(1ull << 18)));
-	a = 1;
-	c = 0;
-	guest_cpuid(&a, &b, &c, &d);
-	guest_assert(!(c & 1 << 27));
+	guest_assert(!osxsave());
 	guest_assert(guest_try("xsetbv", : : "a" (1), "d" (0), "c" (0) : "r11", "memory") == 6);
 	guest_done();
 }
 
+/*
+ * OSXSAVE in leaf 1 follows CR4; the size in EBX of leaf 0xD follows XCR0, that in ECX does not.
+ * XCR0 is set from outside: QEMU's TCG does not intercept XSETBV, so KVM does not see the guest's.
+ */
 TEST_F(cpuid, computed_at_run_time)
 {
 	struct kvm_cpuid_entry2 *e = leaf(&self->t, 0xd, 0);
+	struct kvm_xcrs x = { .nr_xcrs = 1 };
+	uint64_t sizes;
 
 	if (!e)
 		SKIP(return, "no XSAVE");
-	xcr0 = e->eax | (uint64_t)e->edx << 32;
 	vcpu_start(self->v, guest_osxsave);
+	EXPECT_EQ(1, vcpu_expect(self->v, MSG_SYNC));
+	sizes = vcpu_expect(self->v, MSG_SYNC);
+	EXPECT_EQ(576, (uint32_t)sizes);
+	EXPECT_EQ(e->ecx, sizes >> 32);
+	x.xcrs[0].value = e->eax | (uint64_t)e->edx << 32;
+	ASSERT_EQ(0, ioctl(self->v->fd, KVM_SET_XCRS, &x));
+	EXPECT_EQ(x.xcrs[0].value, vcpu_expect(self->v, MSG_SYNC));
+	sizes = vcpu_expect(self->v, MSG_SYNC);
+	EXPECT_EQ(e->ecx, (uint32_t)sizes);
+	EXPECT_EQ(e->ecx, sizes >> 32);
 	vcpu_expect(self->v, MSG_DONE);
 }
 
