@@ -2,9 +2,6 @@
 /* Integer arithmetic and logic, with exact flags. */
 #include "internal.h"
 
-typedef unsigned __int128 wide_t;
-typedef __int128 swide_t;
-
 void emul_set_status(struct emul_ctxt *c, u64 flags)
 {
 	c->w.rflags = (c->w.rflags & ~(u64)FL_STATUS) | flags;
@@ -212,46 +209,64 @@ static void set_mul_flags(struct emul_ctxt *c, bool over)
 		c->w.rflags |= FL_CF | FL_OF;
 }
 
+/* The half of a product above the operand size. */
+static u64 mul_high(u64 a, u64 b, u32 bytes)
+{
+	if (bytes < 8)
+		return a * b >> (bytes * 8);
+	return (u64)(((unsigned __int128)a * b) >> 64);
+}
+
+/* The same of sign-extended operands. */
+static u64 imul_high(u64 a, u64 b, u32 bytes)
+{
+	if (bytes < 8)
+		return (u64)((s64)(a * b) >> (bytes * 8));
+	return (u64)(((__int128)(s64)a * (s64)b) >> 64);
+}
+
 int em_mul(struct emul_ctxt *c)
 {
-	u64 a = c->w.gpr[EMUL_RAX] & emul_mask(c->bytes), lo, hi;
-	wide_t p = (wide_t)a * c->dst;
+	u64 a = c->w.gpr[EMUL_RAX] & emul_mask(c->bytes);
+	u64 hi = mul_high(a, c->dst, c->bytes);
 
-	lo = (u64)p & emul_mask(c->bytes);
-	hi = (u64)(p >> (c->bytes * 8)) & emul_mask(c->bytes);
-	set_wide(c, lo, hi);
+	set_wide(c, a * c->dst, hi);
 	set_mul_flags(c, hi);
 	return EMUL_OK;
 }
 
-int em_imul(struct emul_ctxt *c)
+/* Signed product of two operands: low half. Sets CF and OF if it does not hold all. */
+static u64 imul(struct emul_ctxt *c, u64 x, u64 y, u64 *hi)
 {
-	s64 a = (s64)emul_sext(c->w.gpr[EMUL_RAX], c->bytes);
-	s64 b = (s64)emul_sext(c->dst, c->bytes);
-	swide_t p = (swide_t)a * b;
+	u64 a = emul_sext(x, c->bytes), b = emul_sext(y, c->bytes), lo = a * b;
 
-	set_wide(c, (u64)p, (u64)(p >> (c->bytes * 8)));
-	set_mul_flags(c, p != (s64)emul_sext((u64)p, c->bytes));
-	return EMUL_OK;
+	*hi = imul_high(a, b, c->bytes);
+	set_mul_flags(c, *hi != (u64)((s64)emul_sext(lo, c->bytes) >> 63));
+	return lo & emul_mask(c->bytes);
 }
 
-static int imul(struct emul_ctxt *c, u64 x, u64 y)
+int em_imul(struct emul_ctxt *c)
 {
-	swide_t p = (swide_t)(s64)emul_sext(x, c->bytes) * (s64)emul_sext(y, c->bytes);
+	u64 hi, lo = imul(c, c->w.gpr[EMUL_RAX], c->dst, &hi);
 
-	c->dst = (u64)p & emul_mask(c->bytes);
-	set_mul_flags(c, p != (s64)emul_sext((u64)p, c->bytes));
+	set_wide(c, lo, hi);
 	return EMUL_OK;
 }
 
 int em_imul2(struct emul_ctxt *c)
 {
-	return imul(c, c->dst, c->src);
+	u64 hi;
+
+	c->dst = imul(c, c->dst, c->src, &hi);
+	return EMUL_OK;
 }
 
 int em_imul3(struct emul_ctxt *c)
 {
-	return imul(c, c->src, c->insn.imm);
+	u64 hi;
+
+	c->dst = imul(c, c->src, c->insn.imm, &hi);
+	return EMUL_OK;
 }
 
 /* hi:lo / d; hi < d was checked, so that the CPU's DIV cannot fault. */

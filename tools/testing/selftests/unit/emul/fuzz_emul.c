@@ -138,6 +138,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (ret != EMUL_OK && g->regs.rip != before.rip)
 		die("RIP moved", code);
 	if (byte() & 1)
-		emul_task_switch(&g->c, byte() << 3, byte() & 1 ? byte() : -1, byte() & 3, byte() & 1, 0);
+		emul_task_switch(&g->c, byte() << 3, byte() & 1 ? byte() : -1, byte() & 3,
+		   byte() & 1, 0);
 	return 0;
 }

@@ -2,6 +2,14 @@
 #include <stdlib.h>
 #include "guest.h"
 
+/* Nothing that is not initialised may reach the guest. Checked under MemorySanitizer. */
+#if defined(__clang__) && defined(KEEL_MSAN)
+void __msan_check_mem_is_initialized(const volatile void *x, size_t size);
+#define CHECK_INIT(p, n)	__msan_check_mem_is_initialized(p, n)
+#else
+#define CHECK_INIT(p, n)	((void)(p), (void)(n))
+#endif
+
 static struct guest *of(struct emul_ctxt *c)
 {
 	return c->priv;
@@ -79,6 +87,7 @@ static int op_write(struct emul_ctxt *c, u64 gpa, const void *buf, u32 len)
 	struct guest *g = of(c);
 	u64 v = 0;
 
+	CHECK_INIT(buf, len);
 	if ((gpa & 4095) + len > 4096)
 		abort();
 	if (gpa + len <= G_RAM) {
@@ -101,6 +110,7 @@ static int op_cmpxchg(struct emul_ctxt *c, u64 gpa, const void *old, const void 
 		abort();
 	if (gpa + len > G_RAM)
 		return EMUL_IO_NEEDED;
+	CHECK_INIT(new, len);
 	if (g->race || memcmp(g->ram + gpa, old, len))
 		return EMUL_RETRY;
 	memcpy(g->ram + gpa, new, len);
@@ -146,6 +156,8 @@ static void op_get_seg(struct emul_ctxt *c, enum emul_sreg s, struct emul_seg *s
 
 static void op_set_seg(struct emul_ctxt *c, enum emul_sreg s, const struct emul_seg *seg)
 {
+	CHECK_INIT(&seg->base, sizeof(seg->base));
+	CHECK_INIT(&seg->limit, sizeof(seg->limit) + sizeof(seg->ar) + sizeof(seg->sel));
 	of(c)->seg[s] = *seg;
 }
 
@@ -451,6 +463,7 @@ static void userspace(struct guest *g)
 
 	g->exits++;
 	if (io->write) {
+		CHECK_INIT(io->data, io->size * io->count);
 		memcpy(&v, io->data, io->size);
 	} else {
 		v = device_data(g);

@@ -85,12 +85,16 @@ static const struct row rows[] = {
 	/* privileges */
 	{ "hlt", L, 3, GP, 1, { 0xf4 } }, { "hlt vm86", V, 3, GP, 1, { 0xf4 } },
 	{ "rdmsr", L, 3, GP, 2, { 0x0f, 0x32 } }, { "wrmsr", L, 3, GP, 2, { 0x0f, 0x30 } },
-	{ "mov cr0", L, 3, GP, 3, { 0x0f, 0x20, 0xc0 } }, { "mov dr0", P, 3, GP, 3, { 0x0f, 0x21, 0xc0 } },
+	{ "mov cr0", L, 3, GP, 3, { 0x0f, 0x20, 0xc0 } }, { "mov dr0", P, 3, GP, 3, { 0x0f, 0x21,
+	  0xc0 } },
 	{ "clts", L, 1, GP, 2, { 0x0f, 0x06 } }, { "lmsw", P, 3, GP, 3, { 0x0f, 0x01, 0xf0 } },
-	{ "lgdt", P, 3, GP, 3, { 0x0f, 0x01, 0x13 } }, { "lldt", P, 3, GP, 3, { 0x0f, 0x00, 0xd0 } },
-	{ "ltr", P, 3, GP, 3, { 0x0f, 0x00, 0xd8 } }, { "invlpg", L, 3, GP, 3, { 0x0f, 0x01, 0x3b } },
+	{ "lgdt", P, 3, GP, 3, { 0x0f, 0x01, 0x13 } }, { "lldt", P, 3, GP, 3, { 0x0f, 0x00,
+	  0xd0 } },
+	{ "ltr", P, 3, GP, 3, { 0x0f, 0x00, 0xd8 } }, { "invlpg", L, 3, GP, 3, { 0x0f, 0x01,
+	  0x3b } },
 	{ "wbinvd", L, 3, GP, 2, { 0x0f, 0x09 } }, { "invd", L, 3, GP, 2, { 0x0f, 0x08 } },
-	{ "swapgs", L, 3, GP, 3, { 0x0f, 0x01, 0xf8 } }, { "xsetbv", L, 3, GP, 3, { 0x0f, 0x01, 0xd1 } },
+	{ "swapgs", L, 3, GP, 3, { 0x0f, 0x01, 0xf8 } }, { "xsetbv", L, 3, GP, 3, { 0x0f, 0x01,
+	  0xd1 } },
 	{ "sysret", L, 3, GP, 2, { 0x0f, 0x07 } }, { "sysexit", L, 3, GP, 2, { 0x0f, 0x35 } },
 	{ "rdpmc", L, 3, GP, 2, { 0x0f, 0x33 } }, { "clac", L, 3, UD, 3, { 0x0f, 0x01, 0xca } },
 	{ "cli", L, 3, GP, 1, { 0xfa } }, { "sti", P, 3, GP, 1, { 0xfb } },
@@ -127,10 +131,12 @@ static void run_row(struct guest *g, const struct row *t)
 		return;
 	}
 	if (t->want == NOT_EMULATED)
-		ok(ret == EMUL_UNHANDLEABLE && g->c.insn.len == t->n, "%s: result %d, len %u", t->name,
+		ok(ret == EMUL_UNHANDLEABLE && g->c.insn.len == t->n, "%s: result %d, len %u",
+		   t->name,
 		   ret, g->c.insn.len);
 	else
-		ok(ret == EMUL_FAULT && g->c.exc.vector == t->want, "%s: result %d vector %d", t->name,
+		ok(ret == EMUL_FAULT && g->c.exc.vector == t->want, "%s: result %d vector %d",
+		   t->name,
 		   ret, g->c.exc.vector);
 	ok(g->c.exc.has_error == (ret == EMUL_FAULT && (g->c.exc.vector >= 8)), "%s: error code",
 	   t->name);
@@ -183,7 +189,8 @@ static void test_fetch(struct guest *g)
 	ok(guest_run(g, "\x8b\x03", 2) == EMUL_OK, "ends with the page");
 	g->regs.rip = 0x1fff;
 	v = fault(g, "\x8b", 1);
-	ok(v == PF && g->c.exc.cr2 == 0x2000 && g->c.exc.error == 16, "crosses: #PF at the next page");
+	ok(v == PF && g->c.exc.cr2 == 0x2000 && g->c.exc.error == 16,
+	   "crosses: #PF at the next page");
 	guest_reset(g, L, 3);
 	g->pt[1].user = false;
 	v = fault(g, "\x90", 1);
@@ -301,7 +308,8 @@ static void test_paging(struct guest *g)
 	ok(!v[0] && !v[1], "first page untouched");
 	g->pt[0x11].present = true;
 	g->pt[0x11].writable = false;
-	ok(fault(g, "\x01\x03", 2) == PF && g->c.exc.error == 3, "rmw: write access from the start");
+	ok(fault(g, "\x01\x03", 2) == PF && g->c.exc.error == 3,
+	   "rmw: write access from the start");
 	ok(guest_run(g, "\x3b\x03", 2) == EMUL_OK, "cmp only reads");
 	guest_reset(g, L, 3);
 	g->pt[0x10].user = false;

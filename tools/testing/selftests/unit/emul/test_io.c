@@ -44,7 +44,8 @@ static void test_plain(struct guest *g)
 	unit_case("loads and stores");
 	fresh(g, L);
 	ok(guest_run(g, "\x8b\x03", 2) == EMUL_OK, "mov eax,[mmio]");
-	ok(g->regs.gpr[0] == 0x01010101 && g->nr_ev == 1 && ev(g, 0, false, U(0), 4, 0x01010101), "load");
+	ok(g->regs.gpr[0] == 0x01010101 && g->nr_ev == 1 && ev(g, 0, false, U(0), 4, 0x01010101),
+	   "load");
 	ok(guest_run(g, "\x48\x89\x43\x08", 4) == EMUL_OK && g->nr_ev == 2, "mov [mmio+8],rax");
 	ok(ev(g, 1, true, U(8), 8, 0x01010101), "store");
 	ok(guest_run(g, "\x0f\xb6\x4b\x03", 4) == EMUL_OK && g->regs.gpr[1] == 2, "movzx");
@@ -63,7 +64,8 @@ static void test_rmw(struct guest *g)
 	fresh(g, L);
 	g->regs.gpr[0] = 0x10;
 	ok(guest_run(g, "\x01\x03", 2) == EMUL_OK, "add [mmio],eax");
-	ok(g->nr_ev == 2 && ev(g, 0, false, U(0), 4, 0x01010101) && ev(g, 1, true, U(0), 4, 0x01010111),
+	ok(g->nr_ev == 2 && ev(g, 0, false, U(0), 4, 0x01010101) && ev(g, 1, true, U(0), 4,
+	   0x01010111),
 	   "one read, one write");
 	ok(guest_run(g, "\xf0\x0f\xba\x2b\x1f", 5) == EMUL_OK && g->nr_ev == 4, "lock bts");
 	ok(ev(g, 3, true, U(0), 4, 0x82020202), "bit set");
@@ -92,14 +94,16 @@ static void test_crossing(struct guest *g)
 	g->regs.gpr[EMUL_RBX] = MMIO - 3;
 	g->regs.gpr[0] = 0x1122334455667788;
 	ok(guest_run(g, "\x48\x89\x03", 3) == EMUL_OK && g->nr_ev == 1, "store, RAM and device");
-	ok(guest_ld(g, MMIO - 3, 3) == 0x667788 && ev(g, 0, true, U(0), 5, 0x1122334455), "both parts");
+	ok(guest_ld(g, MMIO - 3, 3) == 0x667788 && ev(g, 0, true, U(0), 5, 0x1122334455),
+	   "both parts");
 	/* RMW over the same boundary: the RAM half must not be added to twice */
 	fresh(g, L);
 	g->regs.gpr[EMUL_RBX] = MMIO - 4;
 	guest_st(g, MMIO - 4, 0xffffffff, 4);
 	g->regs.gpr[0] = 1;
 	ok(guest_run(g, "\x48\x01\x03", 3) == EMUL_OK && g->nr_ev == 2, "add");
-	ok(guest_ld(g, MMIO - 4, 4) == 0 && ev(g, 1, true, U(0), 4, 0x01010102), "carry into the device");
+	ok(guest_ld(g, MMIO - 4, 4) == 0 && ev(g, 1, true, U(0), 4, 0x01010102),
+	   "carry into the device");
 	/* device then RAM, load */
 	fresh(g, L);
 	g->pt[(MMIO >> 12) + 1].gpa = 0x70000;
@@ -124,9 +128,12 @@ static void test_crossing(struct guest *g)
 	fresh(g, L);
 	memset(g->vec[0], 0x77, 32);
 	g->regs.gpr[EMUL_RBX] = MMIO + 0xff3;
-	ok(guest_run(g, "\xc5\xfe\x7f\x03", 4) == EMUL_OK && g->nr_ev == 5, "vmovdqu ymm: %u", g->nr_ev);
-	ok(ev(g, 0, true, U(0xff3), 8, 0x7777777777777777) && ev(g, 1, true, U(0xffb), 5, 0x7777777777) &&
-	   ev(g, 2, true, U(0x1000), 8, 0x7777777777777777) && ev(g, 4, true, U(0x1010), 3, 0x777777),
+	ok(guest_run(g, "\xc5\xfe\x7f\x03", 4) == EMUL_OK && g->nr_ev == 5, "vmovdqu ymm: %u",
+	   g->nr_ev);
+	ok(ev(g, 0, true, U(0xff3), 8, 0x7777777777777777) && ev(g, 1, true, U(0xffb), 5,
+	   0x7777777777) &&
+	   ev(g, 2, true, U(0x1000), 8, 0x7777777777777777) && ev(g, 4, true, U(0x1010), 3,
+	   0x777777),
 	   "fragments");
 	fresh(g, L);
 	ok(guest_run(g, "\x0f\x10\x0b", 3) == EMUL_OK && g->nr_ev == 2, "movups load");
@@ -262,7 +269,8 @@ static void test_limits(struct guest *g)
 	g->regs.gpr[EMUL_RCX] = 1000;
 	g->regs.gpr[EMUL_RDI] = KERN;
 	ok(guest_run(g, "\xf3\xaa", 2) == EMUL_OK && g->c.out.partial, "bounded");
-	ok(g->regs.rip == CODE && (g->regs.rflags & 0x10000) && g->regs.gpr[EMUL_RCX] == 1000 - g->nr_ev,
+	ok(g->regs.rip == CODE && (g->regs.rflags & 0x10000) &&
+	   g->regs.gpr[EMUL_RCX] == 1000 - g->nr_ev,
 	   "RF set, RIP stays");
 	fresh(g, L);
 	g->yield = true;
@@ -283,9 +291,11 @@ static void test_ports(struct guest *g)
 	unit_case("port I/O");
 	fresh(g, L);
 	g->regs.gpr[0] = ~0ull;
-	ok(guest_run(g, "\xe4\x60", 2) == EMUL_OK && g->regs.gpr[0] == 0xffffffffffffff01, "in al,60h");
+	ok(guest_run(g, "\xe4\x60", 2) == EMUL_OK && g->regs.gpr[0] == 0xffffffffffffff01,
+	   "in al,60h");
 	ok(guest_run(g, "\xe5\x60", 2) == EMUL_OK && g->regs.gpr[0] == 0x02020202, "in eax,60h");
-	ok(guest_run(g, "\xe6\x40", 2) == EMUL_OK && g->ev[2].kernel && g->ev[2].data == 2, "out 40h,al");
+	ok(guest_run(g, "\xe6\x40", 2) == EMUL_OK && g->ev[2].kernel && g->ev[2].data == 2,
+	   "out 40h,al");
 	g->regs.gpr[EMUL_RDX] = 0x1f7;
 	ok(guest_run(g, "\x66\xef", 2) == EMUL_OK && ev(g, 3, true, 0x1f7, 2, 0x0202), "out dx,ax");
 	ok(g->exits == 3, "exits");
@@ -306,7 +316,8 @@ static void test_ports(struct guest *g)
 	g->regs.gpr[EMUL_RDX] = 0x1f0;
 	g->regs.gpr[EMUL_RSI] = DATA;
 	g->regs.gpr[EMUL_RCX] = 8;
-	ok(guest_run(g, "\x66\xf3\x6f", 3) == EMUL_OK && g->nr_ev == 1 && g->ev[0].count == 8, "rep outsw");
+	ok(guest_run(g, "\x66\xf3\x6f", 3) == EMUL_OK && g->nr_ev == 1 && g->ev[0].count == 8,
+	   "rep outsw");
 	ok(!memcmp(g->io_buf, g->ram + DATA, 16), "data in the buffer");
 	/* without batches */
 	fresh(g, L);
@@ -314,7 +325,8 @@ static void test_ports(struct guest *g)
 	g->regs.gpr[EMUL_RDX] = 0x1f0;
 	g->regs.gpr[EMUL_RDI] = DATA;
 	g->regs.gpr[EMUL_RCX] = 4;
-	ok(guest_run(g, "\xf3\x6c", 2) == EMUL_OK && g->nr_ev == 4 && g->ev[0].count == 1, "singles");
+	ok(guest_run(g, "\xf3\x6c", 2) == EMUL_OK && g->nr_ev == 4 && g->ev[0].count == 1,
+	   "singles");
 	ok(guest_ld(g, DATA, 4) == 0x04030201, "data");
 	/* the destination is checked before the port is read */
 	fresh(g, L);
@@ -329,13 +341,15 @@ static void test_ports(struct guest *g)
 	g->regs.gpr[EMUL_RDI] = MMIO;
 	g->regs.gpr[EMUL_RCX] = 2;
 	ok(guest_run(g, "\xf3\x6c", 2) == EMUL_OK && g->nr_ev == 4, "port to device");
-	ok(ev(g, 0, false, 0x1f0, 1, 1) && ev(g, 1, true, U(0), 1, 1) && ev(g, 3, true, U(1), 1, 2), "order");
+	ok(ev(g, 0, false, 0x1f0, 1, 1) && ev(g, 1, true, U(0), 1, 1) && ev(g, 3, true, U(1), 1,
+	   2), "order");
 	fresh(g, L);
 	g->regs.rflags |= 0x400;
 	g->regs.gpr[EMUL_RDX] = 0x40;
 	g->regs.gpr[EMUL_RDI] = DATA + 8;
 	g->regs.gpr[EMUL_RCX] = 3;
-	ok(guest_run(g, "\xf3\x6d", 2) == EMUL_OK && g->nr_ev == 3 && guest_ld(g, DATA, 4) == 0x03030303,
+	ok(guest_run(g, "\xf3\x6d", 2) == EMUL_OK && g->nr_ev == 3 && guest_ld(g, DATA,
+	   4) == 0x03030303,
 	   "down");
 	/* real mode, segment override, 16-bit count */
 	fresh(g, R);
@@ -358,7 +372,8 @@ static void test_ports_cpl3(struct guest *g)
 	g->regs.gpr[EMUL_RDI] = DATA;
 	g->regs.gpr[EMUL_RCX] = 4;
 	g->no_ram_batch = true;
-	ok(guest_run(g, "\xf3\x6c", 2) == EMUL_OK && g->nr_ev == 4, "rep insb: %u events", g->nr_ev);
+	ok(guest_run(g, "\xf3\x6c", 2) == EMUL_OK && g->nr_ev == 4, "rep insb: %u events",
+	   g->nr_ev);
 	ok(guest_ld(g, DATA, 4) == 0x04030201, "data");
 	g->nr_ev = 0;
 	ok(guest_run(g, "\xec", 1) == EMUL_OK && g->nr_ev == 1, "in");

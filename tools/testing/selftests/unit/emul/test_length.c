@@ -22,7 +22,8 @@ static const struct known known[] = {
 	{ L, 3, 3, { 0x0f, 0x01, 0xd9 } },			/* vmmcall */
 	{ L, 3, 3, { 0x0f, 0x20, 0xc0 } },			/* mov rax, cr0 */
 	{ L, 4, 4, { 0x44, 0x0f, 0x22, 0xc0 } },		/* mov cr8, rax */
-	{ L, 3, 3, { 0x0f, 0x22, 0x04 } },			/* mov cr: ModRM is a register form */
+	{ L, 3, 3, { 0x0f, 0x22,
+	  0x04 } },			/* mov cr: ModRM is a register form */
 	{ L, 2, 2, { 0xe4, 0x60 } },				/* in al, 0x60 */
 	{ L, 1, 1, { 0xec } },
 	{ R, 2, 2, { 0x66, 0xed } },
@@ -122,11 +123,13 @@ static void test_random(struct guest *g)
 		ret = emul_decode(&g->c, b, sizeof(b));
 		n = emul_insn_length(b, sizeof(b), g->c.mode);
 		if (ret == EMUL_OK || (ret == EMUL_UNHANDLEABLE && n > 0))
-			ok(n == g->c.insn.len, "%02x %02x %02x %02x mode %u: %d, decoder %u", b[0], b[1],
+			ok(n == g->c.insn.len, "%02x %02x %02x %02x mode %u: %d, decoder %u", b[0],
+			   b[1],
 			   b[2], b[3], g->c.mode, n, g->c.insn.len);
 		/* Truncated by a byte it must ask for more, not make something up. */
 		if (n > 1)
-			ok(emul_insn_length(b, n - 1, g->c.mode) == 0, "%02x %02x truncated", b[0], b[1]);
+			ok(emul_insn_length(b, n - 1, g->c.mode) == 0, "%02x %02x truncated", b[0],
+			   b[1]);
 	}
 }
 

@@ -137,8 +137,10 @@ static const struct insn insns[] = {
 	{ "dec8", { 0xfe }, 1, 1, M | LOCKABLE, 0 }, { "dec", { 0xff }, 1, 1, M | LOCKABLE, 0 },
 	{ "not8", { 0xf6 }, 1, 2, M | LOCKABLE, 0 }, { "not", { 0xf7 }, 1, 2, M | LOCKABLE, 0 },
 	{ "neg8", { 0xf6 }, 1, 3, M | LOCKABLE, 0 }, { "neg", { 0xf7 }, 1, 3, M | LOCKABLE, 0 },
-	{ "mul8", { 0xf6 }, 1, 4, M, SF | ZF | AF | PF }, { "mul", { 0xf7 }, 1, 4, M, SF | ZF | AF | PF },
-	{ "imul8", { 0xf6 }, 1, 5, M, SF | ZF | AF | PF }, { "imul", { 0xf7 }, 1, 5, M, SF | ZF | AF | PF },
+	{ "mul8", { 0xf6 }, 1, 4, M, SF | ZF | AF | PF }, { "mul", { 0xf7 }, 1, 4, M,
+	  SF | ZF | AF | PF },
+	{ "imul8", { 0xf6 }, 1, 5, M, SF | ZF | AF | PF }, { "imul", { 0xf7 }, 1, 5, M,
+	  SF | ZF | AF | PF },
 	{ "div8", { 0xf6 }, 1, 6, M | DIVIDE, ALL }, { "div", { 0xf7 }, 1, 6, M | DIVIDE, ALL },
 	{ "idiv8", { 0xf6 }, 1, 7, M | DIVIDE, ALL }, { "idiv", { 0xf7 }, 1, 7, M | DIVIDE, ALL },
 	{ "imul2", { 0x0f, 0xaf }, 2, -1, M, SF | ZF | AF | PF },
@@ -161,24 +163,29 @@ static const struct insn insns[] = {
 	{ "bts ib", { 0x0f, 0xba }, 2, 5, M | IB | LOCKABLE, OF | SF | AF | PF },
 	{ "btr ib", { 0x0f, 0xba }, 2, 6, M | IB | LOCKABLE, OF | SF | AF | PF },
 	{ "btc ib", { 0x0f, 0xba }, 2, 7, M | IB | LOCKABLE, OF | SF | AF | PF },
-	{ "bsf", { 0x0f, 0xbc }, 2, -1, M, ALL & ~ZF }, { "bsr", { 0x0f, 0xbd }, 2, -1, M, ALL & ~ZF },
+	{ "bsf", { 0x0f, 0xbc }, 2, -1, M, ALL & ~ZF }, { "bsr", { 0x0f, 0xbd }, 2, -1, M,
+	  ALL & ~ZF },
 	{ "bswap", { 0x0f, 0xcb }, 2, -1, NO66, 0 },
-	{ "xadd8", { 0x0f, 0xc0 }, 2, -1, M | LOCKABLE, 0 }, { "xadd", { 0x0f, 0xc1 }, 2, -1, M | LOCKABLE, 0 },
+	{ "xadd8", { 0x0f, 0xc0 }, 2, -1, M | LOCKABLE, 0 }, { "xadd", { 0x0f, 0xc1 }, 2, -1,
+	  M | LOCKABLE, 0 },
 	{ "cmpxchg8", { 0x0f, 0xb0 }, 2, -1, M | LOCKABLE, 0 },
 	{ "cmpxchg", { 0x0f, 0xb1 }, 2, -1, M | LOCKABLE, 0 },
 	{ "cmpxchg8b", { 0x0f, 0xc7 }, 2, 1, M | MEMONLY | NO66 | NOW | LOCKABLE, 0 },
 	{ "cbw", { 0x98 }, 1, -1, 0, 0 }, { "cwd", { 0x99 }, 1, -1, 0, 0 },
 	{ "lahf", { 0x9f }, 1, -1, 0, 0 }, { "sahf", { 0x9e }, 1, -1, 0, 0 },
-	{ "clc", { 0xf8 }, 1, -1, 0, 0 }, { "stc", { 0xf9 }, 1, -1, 0, 0 }, { "cmc", { 0xf5 }, 1, -1, 0, 0 },
+	{ "clc", { 0xf8 }, 1, -1, 0, 0 }, { "stc", { 0xf9 }, 1, -1, 0, 0 }, { "cmc", { 0xf5 }, 1,
+	  -1, 0, 0 },
 	{ "cld", { 0xfc }, 1, -1, 0, 0 }, { "std", { 0xfd }, 1, -1, 0, 0 },
 	{ "movs8", { 0xa4 }, 1, -1, STR, 0 }, { "movs", { 0xa5 }, 1, -1, STR, 0 },
 	{ "cmps8", { 0xa6 }, 1, -1, STR, 0 }, { "cmps", { 0xa7 }, 1, -1, STR, 0 },
 	{ "stos8", { 0xaa }, 1, -1, STR, 0 }, { "stos", { 0xab }, 1, -1, STR, 0 },
 	{ "lods8", { 0xac }, 1, -1, STR, 0 }, { "lods", { 0xad }, 1, -1, STR, 0 },
 	{ "scas8", { 0xae }, 1, -1, STR, 0 }, { "scas", { 0xaf }, 1, -1, STR, 0 },
-	{ "push r", { 0x53 }, 1, -1, STACKOP, 0 }, { "push rsp", { 0x54 }, 1, -1, STACKOP | NO66, 0 },
+	{ "push r", { 0x53 }, 1, -1, STACKOP, 0 }, { "push rsp", { 0x54 }, 1, -1, STACKOP | NO66,
+	  0 },
 	{ "pop r", { 0x5b }, 1, -1, STACKOP, 0 }, { "push ib", { 0x6a }, 1, -1, STACKOP | IB, 0 },
-	{ "push iz", { 0x68 }, 1, -1, STACKOP | IZ, 0 }, { "push rm", { 0xff }, 1, 6, M | STACKOP, 0 },
+	{ "push iz", { 0x68 }, 1, -1, STACKOP | IZ, 0 }, { "push rm", { 0xff }, 1, 6, M | STACKOP,
+	  0 },
 	{ "pop rm", { 0x8f }, 1, 0, M | STACKOP, 0 }, { "pushf", { 0x9c }, 1, -1, STACKOP, 0 },
 	{ "enter0", { 0xc8, 0x20, 0, 0 }, 4, -1, STACKOP | NO66, 0 },
 	{ "enter1", { 0xc8, 0x20, 0, 1 }, 4, -1, STACKOP | NO66, 0 },
@@ -435,10 +442,12 @@ static void one(struct guest *g, const struct insn *t)
 		return;
 	}
 	for (i = 0; i < 16; i++)
-		bad |= !ok(g->regs.gpr[i] == nat_gpr[i], "%s: gpr %u: %llx, CPU has %llx", t->name, i,
+		bad |= !ok(g->regs.gpr[i] == nat_gpr[i], "%s: gpr %u: %llx, CPU has %llx", t->name,
+		   i,
 			   (unsigned long long)g->regs.gpr[i], (unsigned long long)nat_gpr[i]);
 	bad |= !ok(!((g->regs.rflags ^ nat_flags) & mask), "%s: flags %llx, CPU has %llx, mask %x",
-		   t->name, (unsigned long long)g->regs.rflags, (unsigned long long)nat_flags, mask);
+		   t->name, (unsigned long long)g->regs.rflags, (unsigned long long)nat_flags,
+		   mask);
 	bad |= !ok(g->regs.rip == N_CODE + code_len, "%s: rip", t->name);
 	guest_get(g, N_DATA, mem1, DATA_SIZE);
 	bad |= !ok(!memcmp(mem1, (void *)N_DATA, DATA_SIZE), "%s: memory", t->name);

@@ -63,7 +63,8 @@ static void test_mov_sreg(struct guest *g)
 	ok(guest_ld(g, GDT + 0x35, 1) == 0x93, "accessed bit in memory");
 	fresh(g, P, 0);
 	g->regs.gpr[0] = 0x18;
-	ok(guest_run(g, "\x8e\xd0", 2) == EMUL_OK && g->c.out.shadow == EMUL_SHADOW_MOV_SS, "mov ss");
+	ok(guest_run(g, "\x8e\xd0", 2) == EMUL_OK && g->c.out.shadow == EMUL_SHADOW_MOV_SS,
+	   "mov ss");
 	ok(g->seg[EMUL_SS].limit == 0xffffffff, "granularity");
 	g->regs.rflags |= 0x100;
 	ok(guest_run(g, "\x8e\xd0", 2) == EMUL_OK && !g->c.out.single_step, "no #DB after mov ss");
@@ -87,7 +88,8 @@ static void test_mov_sreg(struct guest *g)
 	ok(fault(g, "\x8e\xd8", 2) == 13 && err(g, 0x0c), "no LDT");
 	g->regs.gpr[0] = 0;
 	ok(fault(g, "\x8e\xd0", 2) == 13 && err(g, 0), "null SS");
-	ok(guest_run(g, "\x8e\xd8", 2) == EMUL_OK && (g->seg[EMUL_DS].ar & EMUL_AR_UNUSABLE), "null DS");
+	ok(guest_run(g, "\x8e\xd8", 2) == EMUL_OK && (g->seg[EMUL_DS].ar & EMUL_AR_UNUSABLE),
+	   "null DS");
 	fresh(g, P, 3);
 	g->regs.gpr[0] = 0x1b;
 	ok(fault(g, "\x8e\xd8", 2) == 13, "DPL 0 data at CPL 3");
@@ -114,7 +116,8 @@ static void test_mov_sreg(struct guest *g)
 	/* store: 16 bits to memory, the operand size to a register */
 	fresh(g, L, 0);
 	guest_st(g, DATA, ~0ull, 8);
-	ok(guest_run(g, "\x48\x8c\x1b", 3) == EMUL_OK && guest_ld(g, DATA, 8) == 0xffffffffffff0018, "to m");
+	ok(guest_run(g, "\x48\x8c\x1b", 3) == EMUL_OK && guest_ld(g, DATA,
+	   8) == 0xffffffffffff0018, "to m");
 	/* lds, push, pop */
 	fresh(g, P, 0);
 	guest_st(g, DATA, 0x3012345678, 6);
@@ -163,7 +166,8 @@ static void test_tables(struct guest *g)
 	guest_st(g, 0x6000, 0x12345678ffffull, 8);
 	g->regs.gpr[EMUL_RBX] = 0x6000;
 	ok(guest_run(g, "\x0f\x01\x17", 3) == EMUL_OK && g->gdt.base == 0x345678, "24-bit base");
-	ok(guest_run(g, "\x66\x0f\x01\x1f", 4) == EMUL_OK && g->idt.base == 0x12345678, "32-bit base");
+	ok(guest_run(g, "\x66\x0f\x01\x1f", 4) == EMUL_OK && g->idt.base == 0x12345678,
+	   "32-bit base");
 	fresh(g, P, 0);
 	g->regs.gpr[0] = 0x60;
 	ok(guest_run(g, "\x0f\x00\xd0", 3) == EMUL_OK && g->seg[EMUL_LDTR].base == 0x22000, "lldt");
@@ -194,7 +198,8 @@ static void test_tables(struct guest *g)
 	ok(fault(g, "\x0f\x00\xc8", 3) == 13, "str");
 	ok(fault(g, "\x0f\x01\xe0", 3) == 13, "smsw");
 	g->cr[4] = 0;
-	ok(guest_run(g, "\x0f\x01\xe0", 3) == EMUL_OK && g->regs.gpr[0] == 0x80000011, "smsw without UMIP");
+	ok(guest_run(g, "\x0f\x01\xe0", 3) == EMUL_OK && g->regs.gpr[0] == 0x80000011,
+	   "smsw without UMIP");
 }
 
 static void test_far(struct guest *g)
@@ -204,7 +209,8 @@ static void test_far(struct guest *g)
 	ok(guest_run(g, "\xea\x00\x01\x00\x20", 5) == EMUL_OK && g->seg[EMUL_CS].base == 0x20000 &&
 	   g->regs.rip == 0x100, "jmp far, real mode");
 	fresh(g, R, 0);
-	ok(guest_run(g, "\x9a\x00\x01\x00\x20", 5) == EMUL_OK && guest_ld(g, STACK - 4, 4) == CODE + 5,
+	ok(guest_run(g, "\x9a\x00\x01\x00\x20", 5) == EMUL_OK && guest_ld(g, STACK - 4,
+	   4) == CODE + 5,
 	   "call far");
 	guest_put(g, 0x20100, "\xcb", 1);
 	ok(guest_go(g) == EMUL_OK && g->regs.rip == CODE + 5 && g->seg[EMUL_CS].base == 0 &&
@@ -221,7 +227,8 @@ static void test_far(struct guest *g)
 	ok(fault(g, "\xea\x00\x20\x00\x00\x00\x00", 7) == 13 && err(g, 0), "to null");
 	ok(fault(g, "\xea\x00\x20\x01\x00\x38\x00", 7) == 13 && err(g, 0), "beyond the limit");
 	ok(g->seg[EMUL_CS].sel == 0x10 && g->regs.rip == CODE, "nothing loaded");
-	ok(guest_run(g, "\xea\x00\x20\x00\x00\x50\x00", 7) == EMUL_UNHANDLEABLE, "TSS: a task switch");
+	ok(guest_run(g, "\xea\x00\x20\x00\x00\x50\x00", 7) == EMUL_UNHANDLEABLE,
+	   "TSS: a task switch");
 	/* non-canonical targets of far jumps (m16:64) */
 	fresh(g, L, 0);
 	guest_st(g, DATA, 0x800000000000, 8);
@@ -235,7 +242,8 @@ static void test_far(struct guest *g)
 	fresh(g, L, 0);
 	guest_st(g, DATA, 0x3800002000ull, 6);
 	desc(g, 0x38, 0, 0xfffff, 0x9b, 0xc);
-	ok(guest_run(g, "\xff\x2b", 2) == EMUL_OK && g->seg[EMUL_CS].sel == 0x38 && g->regs.rip == 0x2000,
+	ok(guest_run(g, "\xff\x2b", 2) == EMUL_OK && g->seg[EMUL_CS].sel == 0x38 &&
+	   g->regs.rip == 0x2000,
 	   "to compatibility mode");
 	/* retf to ring 3: the stack changes, inner data segments are dropped */
 	fresh(g, P, 0);
@@ -248,7 +256,8 @@ static void test_far(struct guest *g)
 	ok(guest_run(g, "\xca\x04\x00", 3) == EMUL_OK && g->regs.rip == 0x4000, "retf 4");
 	ok(g->seg[EMUL_CS].sel == 0x23 && g->seg[EMUL_SS].sel == 0x2b && g->c.cpl == 3, "ring 3");
 	ok(g->regs.gpr[EMUL_RSP] == 0x9004, "outer stack, arguments dropped");
-	ok((g->seg[EMUL_DS].ar & EMUL_AR_UNUSABLE) && g->seg[EMUL_ES].sel == 0x2b, "DS dropped, ES stays");
+	ok((g->seg[EMUL_DS].ar & EMUL_AR_UNUSABLE) && g->seg[EMUL_ES].sel == 0x2b,
+	   "DS dropped, ES stays");
 	fresh(g, P, 3);
 	guest_st(g, STACK, 0x4000, 4);
 	guest_st(g, STACK + 4, 0x10, 4);
@@ -269,19 +278,24 @@ static void test_iret(struct guest *g)
 	unit_case("iret");
 	fresh(g, R, 0);
 	frame(g, 2, 0x100, 0x2000, 0x3296, 0, 0);
-	ok(guest_run(g, "\xcf", 1) == EMUL_OK && g->regs.rip == 0x100 && g->seg[EMUL_CS].base == 0x20000 &&
+	ok(guest_run(g, "\xcf", 1) == EMUL_OK && g->regs.rip == 0x100 &&
+	   g->seg[EMUL_CS].base == 0x20000 &&
 	   (g->regs.rflags & 0xffff) == 0x3296 && g->c.out.unmask_nmi, "real mode");
 	fresh(g, L, 0);
 	frame(g, 8, 0x401000, 0x23, 0x10202, 0x7ffff000, 0x2b);
-	ok(guest_run(g, "\x48\xcf", 2) == EMUL_OK && g->regs.rip == 0x401000 && g->c.cpl == 3, "to ring 3");
-	ok(g->regs.gpr[EMUL_RSP] == 0x7ffff000 && g->regs.rflags == 0x10202, "RSP, and RF is loaded");
+	ok(guest_run(g, "\x48\xcf", 2) == EMUL_OK && g->regs.rip == 0x401000 && g->c.cpl == 3,
+	   "to ring 3");
+	ok(g->regs.gpr[EMUL_RSP] == 0x7ffff000 && g->regs.rflags == 0x10202,
+	   "RSP, and RF is loaded");
 	fresh(g, L, 0);
 	frame(g, 8, 0x2000, 0x10, 0x202, 0x7000, 0x18);
-	ok(guest_run(g, "\x48\xcf", 2) == EMUL_OK && g->regs.gpr[EMUL_RSP] == 0x7000 && g->c.cpl == 0,
+	ok(guest_run(g, "\x48\xcf", 2) == EMUL_OK && g->regs.gpr[EMUL_RSP] == 0x7000 &&
+	   g->c.cpl == 0,
 	   "same ring: SS:RSP are popped, too");
 	fresh(g, L, 0);
 	frame(g, 8, 0x2000, 0x10, 0x202, 0x7000, 0);
-	ok(guest_run(g, "\x48\xcf", 2) == EMUL_OK && (g->seg[EMUL_SS].ar & EMUL_AR_UNUSABLE), "null SS");
+	ok(guest_run(g, "\x48\xcf", 2) == EMUL_OK && (g->seg[EMUL_SS].ar & EMUL_AR_UNUSABLE),
+	   "null SS");
 	frame(g, 8, 0x800000000000, 0x23, 0x202, 0x7000, 0x2b);
 	g->regs.gpr[EMUL_RSP] = STACK;
 	ok(fault(g, "\x48\xcf", 2) == 13 && g->regs.gpr[EMUL_RSP] == STACK && g->c.cpl == 0 &&
@@ -305,7 +319,8 @@ static void test_iret(struct guest *g)
 	guest_st(g, STACK + 24, 0x5000, 4);
 	guest_st(g, STACK + 28, 0x6000, 4);
 	guest_st(g, STACK + 32, 0x7000, 4);
-	ok(guest_run(g, "\xcf", 1) == EMUL_OK && (g->regs.rflags & 0x20000) && g->c.cpl == 3, "to vm86");
+	ok(guest_run(g, "\xcf", 1) == EMUL_OK && (g->regs.rflags & 0x20000) && g->c.cpl == 3,
+	   "to vm86");
 	ok(g->seg[EMUL_CS].base == 0x20000 && g->seg[EMUL_SS].base == 0x30000 &&
 	   g->seg[EMUL_ES].base == 0x40000 && g->seg[EMUL_DS].base == 0x50000 &&
 	   g->seg[EMUL_GS].base == 0x70000 && g->seg[EMUL_GS].ar == 0xf3, "segments");
@@ -320,14 +335,18 @@ static void test_syscall(struct guest *g)
 	g->cstar = 0xffff800000003000;
 	g->fmask = 0x300;
 	g->regs.rflags = 0x10302;
-	ok(guest_run(g, "\x0f\x05", 2) == EMUL_OK && g->regs.rip == g->lstar && g->c.cpl == 0, "syscall");
-	ok(g->regs.gpr[EMUL_RCX] == CODE + 2 && g->regs.gpr[EMUL_R11] == 0x302 && g->regs.rflags == 2,
+	ok(guest_run(g, "\x0f\x05", 2) == EMUL_OK && g->regs.rip == g->lstar && g->c.cpl == 0,
+	   "syscall");
+	ok(g->regs.gpr[EMUL_RCX] == CODE + 2 && g->regs.gpr[EMUL_R11] == 0x302 &&
+	   g->regs.rflags == 2,
 	   "RCX, R11, RFLAGS");
-	ok(g->seg[EMUL_CS].sel == 0x10 && (g->seg[EMUL_CS].ar & EMUL_AR_L) && g->seg[EMUL_SS].sel == 0x18,
+	ok(g->seg[EMUL_CS].sel == 0x10 && (g->seg[EMUL_CS].ar & EMUL_AR_L) &&
+	   g->seg[EMUL_SS].sel == 0x18,
 	   "segments");
 	ok(!g->c.out.single_step, "TF was masked: no #DB in the kernel");
 	g->regs.rip = CODE;
-	ok(guest_run(g, "\x48\x0f\x07", 3) == EMUL_OK && g->regs.rip == CODE + 2 && g->c.cpl == 3, "sysret");
+	ok(guest_run(g, "\x48\x0f\x07", 3) == EMUL_OK && g->regs.rip == CODE + 2 && g->c.cpl == 3,
+	   "sysret");
 	ok(g->seg[EMUL_CS].sel == 0x33 && g->seg[EMUL_SS].sel == 0x2b && g->c.out.single_step,
 	   "segments, and TF traps as if SYSCALL had just ended");
 	fresh(g, L, 0);
@@ -354,7 +373,8 @@ static void test_syscall(struct guest *g)
 
 	unit_case("sysenter, sysexit");
 	fresh(g, P, 3);
-	ok(fault(g, "\x0f\x34", 2) == 13 && g->c.cpl == 3, "SYSENTER_CS not set up: #GP, not ring 0");
+	ok(fault(g, "\x0f\x34", 2) == 13 && g->c.cpl == 3,
+	   "SYSENTER_CS not set up: #GP, not ring 0");
 	ok(fault(g, "\x0f\x35", 2) == 13, "sysexit");
 	g->sysenter[0] = 0x10;
 	g->sysenter[1] = 0x7000;
@@ -393,19 +413,22 @@ static void test_registers(struct guest *g)
 	ok(guest_run(g, "\x0f\x06", 2) == EMUL_OK && !(g->cr[0] & 8), "clts");
 	g->cr[0] = 0x80000011;
 	g->regs.gpr[0] = 0xfff8;
-	ok(guest_run(g, "\x0f\x01\xf0", 3) == EMUL_OK && g->cr[0] == 0x80000019, "lmsw cannot clear PE");
+	ok(guest_run(g, "\x0f\x01\xf0", 3) == EMUL_OK && g->cr[0] == 0x80000019,
+	   "lmsw cannot clear PE");
 	/* debug registers */
 	fresh(g, L, 0);
 	g->regs.gpr[0] = 0x1000;
 	ok(guest_run(g, "\x0f\x23\xc0", 3) == EMUL_OK && g->dr[0] == 0x1000, "mov dr0,rax");
 	g->dr[6] = 0xffff0ff0;
-	ok(guest_run(g, "\x0f\x21\xe0", 3) == EMUL_OK && g->regs.gpr[0] == 0xffff0ff0, "dr4 is dr6");
+	ok(guest_run(g, "\x0f\x21\xe0", 3) == EMUL_OK && g->regs.gpr[0] == 0xffff0ff0,
+	   "dr4 is dr6");
 	g->cr[4] |= 8;
 	ok(fault(g, "\x0f\x21\xe0", 3) == 6, "dr4 with CR4.DE");
 	g->regs.gpr[0] = 0x100000000;
 	ok(fault(g, "\x0f\x23\xf8", 3) == 13, "dr7, upper half");
 	g->dr[7] = 0x2000;
-	ok(fault(g, "\x0f\x21\xc0", 3) == 1 && g->c.exc.dr6 == 0x2000 && !g->c.exc.has_error, "DR7.GD");
+	ok(fault(g, "\x0f\x21\xc0", 3) == 1 && g->c.exc.dr6 == 0x2000 && !g->c.exc.has_error,
+	   "DR7.GD");
 	/* MSRs, TSC */
 	fresh(g, L, 0);
 	g->regs.gpr[EMUL_RCX] = 0x1234;
@@ -424,13 +447,16 @@ static void test_registers(struct guest *g)
 	fresh(g, L, 0);
 	g->kgs = 0xffff800000001000;
 	g->seg[EMUL_GS].base = 0x7000;
-	ok(guest_run(g, "\x0f\x01\xf8", 3) == EMUL_OK && g->seg[EMUL_GS].base == 0xffff800000001000 &&
+	ok(guest_run(g, "\x0f\x01\xf8", 3) == EMUL_OK &&
+	   g->seg[EMUL_GS].base == 0xffff800000001000 &&
 	   g->kgs == 0x7000, "swapgs");
 	ok(fault(g, "\xf3\x0f\xae\xc0", 4) == 6, "rdfsbase without CR4.FSGSBASE");
 	g->cr[4] |= 0x10000;
 	g->regs.gpr[0] = 0x1234;
-	ok(guest_run(g, "\xf3\x48\x0f\xae\xd8", 5) == EMUL_OK && g->seg[EMUL_GS].base == 0x1234, "wrgsbase");
-	ok(guest_run(g, "\x0f\x01\x3b", 3) == EMUL_OK && g->nr_ev == 1 && g->ev[0].addr == DATA, "invlpg");
+	ok(guest_run(g, "\xf3\x48\x0f\xae\xd8", 5) == EMUL_OK && g->seg[EMUL_GS].base == 0x1234,
+	   "wrgsbase");
+	ok(guest_run(g, "\x0f\x01\x3b", 3) == EMUL_OK && g->nr_ev == 1 && g->ev[0].addr == DATA,
+	   "invlpg");
 	g->regs.gpr[EMUL_RCX] = 0;
 	ok(guest_run(g, "\x0f\x01\xd0", 3) == EMUL_OK && g->regs.gpr[0] == 7, "xgetbv");
 }

@@ -50,11 +50,13 @@ static void test_switch(struct guest *g)
 {
 	unit_case("JMP");
 	fresh(g, 0x89);
-	ok(go(g, EMUL_TASK_JMP, false) == EMUL_OK, "vector %d error %x", g->c.exc.vector, g->c.exc.error);
+	ok(go(g, EMUL_TASK_JMP, false) == EMUL_OK, "vector %d error %x", g->c.exc.vector,
+	   g->c.exc.error);
 	ok(guest_ld(g, OLD + 0x20, 4) == 0x1234 && guest_ld(g, OLD + 0x24, 4) == 0x202 &&
 	   guest_ld(g, OLD + 0x28, 4) == 0x1000 && guest_ld(g, OLD + 0x44, 4) == 0x1007 &&
 	   guest_ld(g, OLD + 0x4c, 2) == 0x10, "old state saved");
-	ok(g->regs.rip == 0x5000 && g->regs.rflags == 2 && g->regs.gpr[7] == 0x9070, "new state loaded");
+	ok(g->regs.rip == 0x5000 && g->regs.rflags == 2 && g->regs.gpr[7] == 0x9070,
+	   "new state loaded");
 	ok(g->cr[3] == 0x77000 && (g->cr[0] & 8), "CR3 and TS");
 	ok(g->seg[EMUL_CS].sel == 0x23 && g->seg[EMUL_SS].sel == 0x2b && g->c.cpl == 3, "ring 3");
 	ok(g->seg[EMUL_TR].sel == 0x50 && g->seg[EMUL_TR].ar == 0x8b, "TR");
@@ -63,11 +65,13 @@ static void test_switch(struct guest *g)
 	unit_case("CALL and return");
 	fresh(g, 0x89);
 	ok(go(g, EMUL_TASK_CALL, false) == EMUL_OK && (g->regs.rflags & 0x4000), "NT");
-	ok(guest_ld(g, NEW, 2) == 0x40 && guest_ld(g, GDT + 0x45, 1) == 0x8b, "link; the old stays busy");
+	ok(guest_ld(g, NEW, 2) == 0x40 && guest_ld(g, GDT + 0x45, 1) == 0x8b,
+	   "link; the old stays busy");
 	ok(emul_task_switch(&g->c, 0x40, -1, EMUL_TASK_IRET, false, 0) == EMUL_OK, "back: %d %x",
 	   g->c.exc.vector, g->c.exc.error);
 	ok(g->regs.rip == 0x1234 && g->regs.gpr[0] == 0x1000 && g->c.cpl == 0, "where it was");
-	ok(guest_ld(g, GDT + 0x55, 1) == 0x89 && !(guest_ld(g, NEW + 0x24, 4) & 0x4000), "not nested");
+	ok(guest_ld(g, GDT + 0x55, 1) == 0x89 && !(guest_ld(g, NEW + 0x24, 4) & 0x4000),
+	   "not nested");
 
 	unit_case("task gate with error code");
 	fresh(g, 0x89);
@@ -82,12 +86,14 @@ static void test_bad(struct guest *g)
 	unit_case("faults before the switch leave the old task");
 	fresh(g, 0x8b);
 	regs = g->regs;
-	ok(go(g, EMUL_TASK_JMP, false) == EMUL_FAULT && g->c.exc.vector == 13 && g->c.exc.error == 0x50,
+	ok(go(g, EMUL_TASK_JMP, false) == EMUL_FAULT && g->c.exc.vector == 13 &&
+	   g->c.exc.error == 0x50,
 	   "busy");
 	fresh(g, 0x09);
 	ok(go(g, EMUL_TASK_JMP, false) == EMUL_FAULT && g->c.exc.vector == 11, "not present");
 	fresh(g, 0x89);
-	ok(go(g, EMUL_TASK_IRET, false) == EMUL_FAULT && g->c.exc.vector == 10, "return to a task not busy");
+	ok(go(g, EMUL_TASK_IRET, false) == EMUL_FAULT && g->c.exc.vector == 10,
+	   "return to a task not busy");
 	desc(g, 0x50, NEW, 0x66, 0x89, 0);
 	ok(go(g, EMUL_TASK_JMP, false) == EMUL_FAULT && g->c.exc.vector == 10, "too short");
 	fresh(g, 0x89);
@@ -111,12 +117,15 @@ static void test_bad(struct guest *g)
 	unit_case("faults after it belong to the new task");
 	fresh(g, 0x89);
 	guest_st(g, NEW + 0x50, 0x18, 4);		/* SS with DPL 0 */
-	ok(go(g, EMUL_TASK_JMP, false) == EMUL_FAULT && g->c.exc.vector == 10 && g->c.exc.error == 0x18,
+	ok(go(g, EMUL_TASK_JMP, false) == EMUL_FAULT && g->c.exc.vector == 10 &&
+	   g->c.exc.error == 0x18,
 	   "bad SS");
-	ok(g->regs.rip == 0x5000 && g->seg[EMUL_TR].sel == 0x50 && g->c.cpl == 3, "in the new task");
+	ok(g->regs.rip == 0x5000 && g->seg[EMUL_TR].sel == 0x50 && g->c.cpl == 3,
+	   "in the new task");
 	fresh(g, 0x89);
 	guest_st(g, NEW + 0x64, 1, 2);
-	ok(go(g, EMUL_TASK_JMP, false) == EMUL_FAULT && g->c.exc.vector == 1 && g->c.exc.dr6 == 0x8000 &&
+	ok(go(g, EMUL_TASK_JMP, false) == EMUL_FAULT && g->c.exc.vector == 1 &&
+	   g->c.exc.dr6 == 0x8000 &&
 	   g->regs.rip == 0x5000, "debug trap bit");
 }
 
@@ -129,7 +138,8 @@ static void test_kinds(struct guest *g)
 	guest_st(g, NEW + 0x24, 0x20002, 4);
 	for (i = 0; i < 6; i++)
 		guest_st(g, NEW + 0x48 + 4 * i, 0x1000 + i, 4);
-	ok(go(g, EMUL_TASK_JMP, false) == EMUL_OK && g->c.mode == EMUL_VM86 && g->c.cpl == 3, "switch");
+	ok(go(g, EMUL_TASK_JMP, false) == EMUL_OK && g->c.mode == EMUL_VM86 && g->c.cpl == 3,
+	   "switch");
 	ok(g->seg[EMUL_CS].base == 0x10010 && g->seg[EMUL_GS].ar == 0xf3, "segments");
 
 	unit_case("16-bit task");
@@ -142,7 +152,8 @@ static void test_kinds(struct guest *g)
 	for (i = 0; i < 4; i++)
 		guest_st(g, NEW + 0x22 + 2 * i, i == EMUL_CS ? 0x10 : 0x18, 2);
 	guest_st(g, NEW + 0x2a, 0, 2);
-	ok(go(g, EMUL_TASK_JMP, false) == EMUL_OK, "switch: %d %x", g->c.exc.vector, g->c.exc.error);
+	ok(go(g, EMUL_TASK_JMP, false) == EMUL_OK, "switch: %d %x", g->c.exc.vector,
+	   g->c.exc.error);
 	ok(g->regs.rip == 0x5000 && (u16)g->regs.gpr[7] == 0x9007 && g->seg[EMUL_CS].sel == 0x10 &&
 	   g->cr[3] == 0, "state; CR3 stays");
 }
