@@ -49,11 +49,6 @@ static long disable_quirks2(struct x86_vm *vm)
 	return x86_quirks_supported();
 }
 
-static long user_msr(struct x86_vm *vm)
-{
-	return KVM_MSR_EXIT_REASON_VALID_MASK;
-}
-
 static long tsc_control(struct x86_vm *vm)
 {
 	return keel_vendor.caps.tsc_scaling;
@@ -95,6 +90,7 @@ static const struct {
 	{ KVM_CAP_EXCEPTION_PAYLOAD,		always },
 	{ KVM_CAP_X86_TRIPLE_FAULT_EVENT,	always },
 	{ KVM_CAP_SET_GUEST_DEBUG,		always },
+	{ KVM_CAP_X86_USER_SPACE_MSR,		always },
 	{ KVM_CAP_X86_MSR_FILTER,		always },
 	{ KVM_CAP_SREGS2,			always },
 	{ KVM_CAP_VCPU_ATTRIBUTES,		always },
@@ -108,6 +104,7 @@ static const struct {
 	{ KVM_CAP_PIT_STATE2,			always },
 	{ KVM_CAP_REINJECT_CONTROL,		always },
 	{ KVM_CAP_IRQ_INJECT_STATUS,		always },
+	{ KVM_CAP_VAPIC,			always },
 	{ KVM_CAP_TSC_DEADLINE_TIMER,		always },
 	{ KVM_CAP_XSAVE,			always },
 	{ KVM_CAP_XCRS,				has_xsave },
@@ -118,7 +115,6 @@ static const struct {
 	{ KVM_CAP_X2APIC_API,			x2apic_api },
 	{ KVM_CAP_X86_DISABLE_EXITS,		disable_exits },
 	{ KVM_CAP_DISABLE_QUIRKS2,		disable_quirks2 },
-	{ KVM_CAP_X86_USER_SPACE_MSR,		user_msr },
 	{ KVM_CAP_TSC_CONTROL,			tsc_control },
 	{ KVM_CAP_VM_TSC_CONTROL,		tsc_control },
 	{ KVM_CAP_SET_GUEST_DEBUG2,		guest_debug2 },
