@@ -114,7 +114,7 @@ TEST_F(pit, ticks_through_the_pic)
 	vcpu_start(self->v, guest_pic_ticks);
 	vcpu_expect(self->v, MSG_SYNC);
 	t = now();
-	EXPECT_EQ(50, vcpu_expect(self->v, MSG_SYNC));
+	EXPECT_LE(50, vcpu_expect(self->v, MSG_SYNC));
 	t = now() - t;
 	EXPECT_GE(t, 49 * 5 * MS - 20 * MS);
 	EXPECT_LE(t, 4 * 50 * 5 * MS);
@@ -151,7 +151,7 @@ TEST_F(pit, ticks_through_the_ioapic)
 {
 	divisor = PIT_HZ / 500;
 	vcpu_start(self->v, guest_ioapic_ticks);
-	EXPECT_EQ(10, vcpu_expect(self->v, MSG_SYNC));
+	EXPECT_LE(10, vcpu_expect(self->v, MSG_SYNC));
 	vcpu_expect(self->v, MSG_DONE);
 }
 
@@ -337,7 +337,7 @@ TEST_F(pit, reinject_control)
 	divisor = PIT_HZ / 200;
 	vcpu_start(self->v, guest_pic_ticks);
 	vcpu_expect(self->v, MSG_SYNC);
-	EXPECT_EQ(50, vcpu_expect(self->v, MSG_SYNC));
+	EXPECT_LE(50, vcpu_expect(self->v, MSG_SYNC));
 }
 
 TEST_HARNESS_MAIN
