@@ -52,6 +52,9 @@ class Guest:
         # Stock KVM 6.1 makes QEMU 7.2 abort without this (MSR 0x4b564d06).
         if self.irqchip == 'off' and self.stock:
             cpu = (cpu or 'qemu64') + ',kvm-asyncpf-int=off'
+        # QEMU's own APIC has no x2APIC, which it adds to every model under KVM.
+        if self.irqchip == 'off' and 'enforce' in cpu:
+            cpu += ',x2apic=off'
         return ['-cpu', cpu] if cpu else []
 
     def command_line(self):
@@ -62,7 +65,7 @@ class Guest:
             machine += ',rtc=on' + (',ioapic2=off' if self.irqchip == 'on' else '')
         bus = 'device' if mmio else 'pci'
         cmd = self.binary() + [
-            '-M', machine, '-accel', 'kvm', *self.cpu_option(), '-smp', str(self.cpus),
+            '-M', machine, '-accel', 'kvm', *self.cpu_option(), '-smp', f'{self.cpus},sockets={self.cpus}',
             '-m', str(self.memory), '-display', 'none', '-no-user-config', '-nodefaults',
             '-chardev', f'stdio,id=ser,signal=off,logfile={self.dir}/raw', '-serial', 'chardev:ser',
             '-qmp', f'unix:{self.dir}/qmp,server=on,wait=off',
