@@ -297,6 +297,8 @@ void irqchip_cpuid_changed(struct x86_vcpu *vcpu)
 	a->eoi_suppress_offered = guest_has(vcpu, X86_FEATURE_X2APIC) &&
 				  vcpu_vm(vcpu)->irqchip.mode == IRQCHIP_SPLIT;
 	lapic_set_version(a);
+	/* The timer mode in LVTT may have come to exist, or ceased to. */
+	lapic_timer_write_lvt(a);
 }
 
 /* ---- INIT and SIPI (SDM 3 8.4) ---- */
