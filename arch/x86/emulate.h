@@ -12,6 +12,12 @@ struct x86_vcpu;
 struct vcpu_emul {
 	struct emul_ctxt	*ctxt;		/* allocated with the first emulated instruction */
 	u64			rip;		/* linear, of the instruction that userspace completes */
+	/*
+	 * The stage-2 fault behind this emulation. The CPU has walked the guest's tables for it and
+	 * found the access allowed, so the operand at the same page offset needs no second walk.
+	 */
+	gpa_t			fault_gpa;	/* INVALID_GPA: none */
+	bool			fault_write;
 	struct {				/* IN or OUT that exit_io.c has given to userspace */
 		u16	port;
 		u8	size;

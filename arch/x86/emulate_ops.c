@@ -22,11 +22,31 @@ static int gp0(struct emul_ctxt *c)
 
 /* ---- memory ---- */
 
+/*
+ * An instruction with a ModRM memory operand makes at most one data access in each direction, so
+ * direction and page offset tell the one that faulted. String instructions have no ModRM.
+ */
+static bool is_faulting_access(const struct x86_vcpu *vcpu, const struct emul_ctxt *c, u64 la,
+			       u32 acc)
+{
+	const struct vcpu_emul *e = &vcpu->emul;
+
+	return e->fault_gpa != INVALID_GPA && c->insn.has_mem &&
+	       !(acc & (EMUL_ACC_FETCH | EMUL_ACC_SYSTEM)) &&
+	       !!(acc & EMUL_ACC_WRITE) == e->fault_write &&
+	       !((la ^ e->fault_gpa) & ~PAGE_MASK);
+}
+
 static int op_translate(struct emul_ctxt *c, u64 la, u32 acc, u64 *gpa)
 {
+	struct x86_vcpu *vcpu = vcpu_of(c);
 	struct guest_walk_result r;
 	u32 access = 0;
 
+	if (is_faulting_access(vcpu, c, la, acc)) {
+		*gpa = vcpu->emul.fault_gpa;
+		return EMUL_OK;
+	}
 	if (acc & EMUL_ACC_WRITE)
 		access |= GW_WRITE;
 	if (acc & EMUL_ACC_FETCH)
@@ -35,7 +55,7 @@ static int op_translate(struct emul_ctxt *c, u64 la, u32 acc, u64 *gpa)
 		access |= GW_USER;
 	if (acc & EMUL_ACC_SYSTEM)
 		access |= GW_IMPLICIT;
-	if (guest_walk(vcpu_of(c), la, access, &r)) {
+	if (guest_walk(vcpu, la, access, &r)) {
 		c->exc = (struct emul_exception){ .vector = 14, .has_error = true,
 						  .error = r.error_code, .cr2 = la };
 		return EMUL_FAULT;

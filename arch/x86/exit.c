@@ -456,7 +456,12 @@ verdict_t keel_exit_stage2(struct x86_vcpu *vcpu, const struct x86_s2_fault *f)
 		return skip(vcpu);
 	}
 	vcpu->v.stats.mmio_exits++;
-	return keel_exit_emulate(vcpu);
+	/* A fault on the guest's page tables says nothing about the operand. */
+	vcpu->emul.fault_gpa = f->table_walk || f->exec ? INVALID_GPA : f->gpa;
+	vcpu->emul.fault_write = f->write;
+	v = keel_exit_emulate(vcpu);
+	vcpu->emul.fault_gpa = INVALID_GPA;
+	return v;
 }
 KEEL_EXPORT(keel_exit_stage2);
 

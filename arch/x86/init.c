@@ -156,6 +156,7 @@ int arch_vcpu_init(struct vcpu *v)
 	ret = vendor_call(vcpu_init)(vcpu);
 	if (ret)
 		goto no_vendor;
+	vcpu->emul.fault_gpa = INVALID_GPA;
 	vcpu_request(v, REQ_MMU_ROOT);
 	vcpu_request(v, REQ_INTERCEPTS);
 	return 0;
