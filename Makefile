@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Keel.  `make help` lists what can be done.
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+HOST ?= emulated
+KERNEL ?= 6.12
+KVM ?= keel
+TEST := tools/testing/host
+
+all: modules
+
+help:
+	@echo 'make                 build the modules for the running kernel; KDIR=headers for another'
+	@echo 'make load|unload     load or unload them on this machine (as root)'
+	@echo 'make run             boot a Linux guest on Keel in an emulated test host'
+	@echo 'make shell           a shell in such a test host, with the modules loaded'
+	@echo 'make check           all tests, about 45 minutes on 2 CPUs; V=1 names each'
+	@echo 'make check-long      with the full cross of guests: many hours'
+	@echo 'make lint            warnings, style, license lines, imports'
+	@echo 'make clean           remove build/ (the cache in ~/.cache/keel stays)'
+	@echo
+	@echo 'run, shell, check:   KERNEL=6.1|6.12 of the test host, KVM=keel|stock'
+	@echo 'check:               HOST=local uses this machine, with Keel loaded; ONLY=text of job names'
+
+modules:
+	@if [ ! -e "$(KDIR)/Makefile" ]; then \
+		echo "no kernel headers in $(KDIR): install linux-headers-$$(uname -r), or give KDIR=," \
+			"or try 'make run', which needs neither" >&2; exit 1; fi
+	@scripts/build "$(KDIR)"
+
+load:
+	@scripts/load
+
+unload:
+	@scripts/unload
+
+deps:
+	@scripts/install-deps
+	@scripts/fetch-kernel 6.1 > /dev/null
+	@scripts/fetch-kernel 6.12 > /dev/null
+
+run: deps
+	@$(TEST)/demo --kernel $(KERNEL) --kvm $(KVM)
+
+shell: deps
+	@$(TEST)/run-l1 --kernel $(KERNEL) --kvm $(KVM) --shell --timeout 100000
+
+check: deps
+	@scripts/fetch-qemu > /dev/null
+	@scripts/fetch-linux-tools > /dev/null
+	@$(TEST)/check --kvm $(KVM) --host $(HOST) $(if $(V),-v) $(foreach o,$(ONLY),--only '$(o)')
+
+check-long: deps
+	@scripts/fetch-qemu > /dev/null
+	@scripts/fetch-linux-tools > /dev/null
+	@$(TEST)/check --long --kvm $(KVM) --host $(HOST) $(if $(V),-v)
+
+lint: deps
+	@scripts/lint
+
+clean:
+	rm -rf build
+
+.PHONY: all help modules load unload deps run shell check check-long lint clean
