@@ -3,7 +3,8 @@
  * Debug registers of the guest, and userspace's debugging of it.
  *
  * DR6 of the hardware block stays at its reset value while the guest runs, so that after a
- * #DB it shows what caused that one; the guest's DR6 is in vcpu->debug alone.
+ * #DB it shows what caused that one; the guest's DR6 is in vcpu->debug alone, but while the
+ * registers are lent to the guest.
  */
 #include <linux/percpu.h>
 #include <asm/hw_breakpoint.h>
@@ -53,12 +54,39 @@ void __debug_load_guest(struct x86_vcpu *vcpu)
 
 	/* The host's breakpoints off first: they must not fire at the guest's addresses. */
 	set_debugreg(0UL, 7);
-	if (!d->armed)
+	if (!d->armed && !d->lent)
 		return;
 	set_debugreg(db[0], 0);
 	set_debugreg(db[1], 1);
 	set_debugreg(db[2], 2);
 	set_debugreg(db[3], 3);
+}
+
+bool debug_lend(struct x86_vcpu *vcpu)
+{
+	struct vcpu_debug *d = &vcpu->debug;
+
+	if (d->control || d->dr7 & DR7_GENERAL)
+		return false;
+	d->lent = true;
+	vendor_call(set_dr6)(vcpu, d->dr6);
+	vendor_call(update_intercepts)(vcpu);
+	return true;
+}
+
+void __debug_take_back(struct x86_vcpu *vcpu)
+{
+	struct vcpu_debug *d = &vcpu->debug;
+
+	get_debugreg(d->db[0], 0);
+	get_debugreg(d->db[1], 1);
+	get_debugreg(d->db[2], 2);
+	get_debugreg(d->db[3], 3);
+	vendor_call(sync_debug_regs)(vcpu);
+	d->lent = false;
+	d->armed = d->dr7 & DR7_ENABLES;
+	/* Not here: recomputing may sleep. */
+	vcpu_request(&vcpu->v, REQ_INTERCEPTS);
 }
 
 void __debug_load_host(void)

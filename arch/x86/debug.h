@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Debug registers and KVM_SET_GUEST_DEBUG. Accesses of the guest to debug
- * registers always exit; DR0-3 are in the hardware only while a breakpoint is armed.
+ * Debug registers and KVM_SET_GUEST_DEBUG. The first access of the guest to a debug register
+ * exits, then it has them until the next exit. DR0-3 are in the hardware only then, and while a
+ * breakpoint is armed.
  */
 #ifndef KEEL_X86_DEBUG_H
 #define KEEL_X86_DEBUG_H
@@ -23,6 +24,7 @@ struct vcpu_debug {
 	u64	user_db[4];	/* userspace's breakpoints, with USE_HW_BP */
 	u64	user_dr7;
 	bool	armed;		/* a breakpoint is enabled in the effective DR7: load DR0-3 */
+	bool	lent;		/* the guest works on the hardware's registers until the next exit */
 };
 
 void debug_vcpu_reset(struct x86_vcpu *vcpu);
@@ -76,16 +78,26 @@ do {									\
 		__debug_prepare_entry(vcpu);				\
 } while (0)
 
+/*
+ * The guest accesses a debug register that nobody else has a use for: true if it is to run the
+ * instruction itself. It then has all of them until the next exit: who uses one uses many.
+ */
+bool debug_lend(struct x86_vcpu *vcpu);
+
 /* Around each entry, interrupts off. The hardware leaves DR7 disabled after an exit. */
 void __debug_load_guest(struct x86_vcpu *vcpu);
+void __debug_take_back(struct x86_vcpu *vcpu);
 void __debug_load_host(void);
 #define debug_load_guest(vcpu)						\
 do {									\
-	if (unlikely((vcpu)->debug.armed || hw_breakpoint_active()))	\
+	if (unlikely((vcpu)->debug.armed || (vcpu)->debug.lent ||	\
+		     hw_breakpoint_active()))				\
 		__debug_load_guest(vcpu);				\
 } while (0)
 #define debug_put_guest(vcpu)						\
 do {									\
+	if (unlikely((vcpu)->debug.lent))				\
+		__debug_take_back(vcpu);				\
 	if (unlikely(hw_breakpoint_active()))				\
 		__debug_load_host();					\
 } while (0)

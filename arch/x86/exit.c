@@ -245,6 +245,8 @@ verdict_t keel_exit_dr(struct x86_vcpu *vcpu, int dr, int reg, bool write)
 {
 	verdict_t v;
 
+	if (debug_lend(vcpu))
+		return VERDICT_RESUME;
 	if (reg < 0)
 		return keel_exit_emulate(vcpu);
 	if (debug_check_dr_access(vcpu, dr, &v))

@@ -239,7 +239,7 @@ void svm_update_intercepts(struct x86_vcpu *vcpu)
 	struct svm_vmcb_control *c = &svm->vmcb->control;
 
 	svm->ic[IC_CR] = IC_CR_WRITE(4);
-	svm->ic[IC_DR] = IC_DR_ALL;
+	svm->ic[IC_DR] = vcpu->debug.lent ? 0 : IC_DR_ALL;
 	svm->ic[IC_EXC] = exception_intercepts(vcpu);
 	svm->ic[IC_MISC1] = misc1_intercepts(vcpu);
 	svm->ic[IC_MISC2] = misc2_intercepts(vcpu);

@@ -2,6 +2,7 @@
 /* Lifetimes of the vendor's part of VM and vCPU, and loading on a CPU. */
 #include <linux/gfp.h>
 #include <linux/mm.h>
+#include <asm/trapnr.h>
 #include <asm/processor-flags.h>
 #include "virt/compat/compat.h"
 #include "virt/compat/compat_x86.h"
@@ -108,8 +109,8 @@ void svm_set_dr7(struct x86_vcpu *vcpu, u64 dr7)
 }
 
 /*
- * The guest's DR6 is never in the hardware: accesses exit, and each #DB is intercepted and
- * reports its causes in a register that was clean before.
+ * But for when it is lent, the guest's DR6 is not in the hardware: accesses exit, and each #DB is
+ * intercepted and reports its causes in a register that was clean before.
  */
 void svm_set_dr6(struct x86_vcpu *vcpu, u64 dr6)
 {
@@ -119,9 +120,15 @@ void svm_set_dr6(struct x86_vcpu *vcpu, u64 dr6)
 	svm_touch(svm, CLEAN_DR);
 }
 
-/* So nothing of its debug registers is there that is not in vcpu->debug as well. */
+/* While they are lent to the guest, its DR6 is: with a #DB the causes of it are among the bits. */
 void svm_sync_debug_regs(struct x86_vcpu *vcpu)
 {
+	struct svm_vmcb_save *s = &to_svm(vcpu)->vmcb->save;
+
+	vcpu->debug.dr6 = s->dr6;
+	vcpu->debug.dr7 = s->dr7;
+	if (vcpu->exit.reason != SVM_EXIT_EXCP_BASE + X86_TRAP_DB)
+		svm_set_dr6(vcpu, DR6_RESERVED);
 }
 
 /* VMXE is the other vendor's, and an #GP here (APM 2 3.1.3). */
