@@ -144,6 +144,11 @@ void svm_fetch(struct x86_vcpu *vcpu, u32 groups)
 	struct svm_vmcb_save *s = &svm->vmcb->save;
 	struct x86_regs *r = &vcpu->regs;
 
+	/* The one group that exits ask for all the time and run.c does not bring along. */
+	if (likely(groups == ST_CS)) {
+		svm_fetch_cs(svm);
+		return;
+	}
 	if (groups & ST_RIP)
 		r->rip = s->rip;
 	if (groups & ST_RSP)
