@@ -54,6 +54,11 @@ static long tsc_control(struct x86_vm *vm)
 	return keel_vendor.caps.tsc_scaling;
 }
 
+static long steal_time(struct x86_vm *vm)
+{
+	return steal_supported();
+}
+
 static long guest_debug2(struct x86_vm *vm)
 {
 	return KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_SW_BP |
@@ -81,7 +86,10 @@ static const struct {
 	{ KVM_CAP_VCPU_EVENTS,			always },
 	{ KVM_CAP_DEBUGREGS,			always },
 	{ KVM_CAP_X86_ROBUST_SINGLESTEP,	always },
-	{ KVM_CAP_INTR_SHADOW,			always },
+	{ KVM_CAP_LAST_CPU,			always },
+	{ KVM_CAP_MEMORY_FAULT_INFO,		always },
+	{ KVM_CAP_IOAPIC_POLARITY_IGNORED,	always },
+	{ KVM_CAP_STEAL_TIME,			steal_time },
 	{ KVM_CAP_SET_BOOT_CPU_ID,		always },
 	{ KVM_CAP_GET_TSC_KHZ,			always },
 	{ KVM_CAP_KVMCLOCK_CTRL,		always },

@@ -15,9 +15,13 @@
 
 #define F(name)		BIT(X86_FEATURE_##name & 31)
 
+/*
+ * Asynchronous page faults and paravirtual EOI are permissions that the guest gives; Keel
+ * keeps their MSRs and makes no use of them yet. VMMs ask for both by default.
+ */
 #define KVM_PV_FEATURES	(BIT(KVM_FEATURE_CLOCKSOURCE) | BIT(KVM_FEATURE_NOP_IO_DELAY) |	\
-			 BIT(KVM_FEATURE_CLOCKSOURCE2) |				\
-			 BIT(KVM_FEATURE_CLOCKSOURCE_STABLE_BIT))
+			 BIT(KVM_FEATURE_CLOCKSOURCE2) | BIT(KVM_FEATURE_ASYNC_PF) |	\
+			 BIT(KVM_FEATURE_PV_EOI) | BIT(KVM_FEATURE_CLOCKSOURCE_STABLE_BIT))
 
 static u32 raw_reg(u32 function, u32 index, u8 reg)
 {
@@ -98,6 +102,9 @@ void cpuid_module_init(void)
 	}
 	drop_dependents();
 	mirror_spec_ctrl();
+	/* Not vulnerable, even if the CPU is too old to say so. */
+	if (!boot_cpu_has_bug(X86_BUG_SPEC_STORE_BYPASS))
+		cpuid_cap_set(X86_FEATURE_AMD_SSB_NO, true);
 	vendor_call(adjust_caps)();
 }
 

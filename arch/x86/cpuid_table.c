@@ -20,7 +20,7 @@ const struct cpuid_allow cpuid_allow_list[] = {
 		.host = F(XMM3) | F(PCLMULQDQ) | F(SSSE3) | F(FMA) | F(CX16) | F(PCID) |
 			F(XMM4_1) | F(XMM4_2) | F(MOVBE) | F(POPCNT) | F(AES) | F(XSAVE) |
 			F(AVX) | F(F16C) | F(RDRAND),
-		.emulated = F(X2APIC) | F(HYPERVISOR),
+		.emulated = F(X2APIC),
 	}, {
 		.word = CPUID_8000_0001_EDX, .function = 0x80000001, .reg = EDX,
 		.host = F(SYSCALL) | F(NX) | F(MMXEXT) | F(FXSR_OPT) | F(GBPAGES) | F(RDTSCP) |

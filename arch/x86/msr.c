@@ -186,6 +186,8 @@ void msr_vcpu_reset(struct x86_vcpu *vcpu, bool init)
 	m->spec_ctrl = 0;
 	m->misc_features = 0;
 	m->debugctl = 0;
+	m->async_pf = 0;
+	m->pv_eoi = 0;
 	if (init)
 		return;
 	m->pat = PAT_RESET;

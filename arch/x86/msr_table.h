@@ -22,6 +22,69 @@ struct msr_row {
 	u64	writable;		/* msr_field_set: the other bits must be 0 */
 };
 
+/* Where a row's value is kept, for rows with a field. */
+u64 *msr_field(struct x86_vcpu *vcpu, const struct msr_row *row);
+int msr_field_get(struct x86_vcpu *vcpu, const struct msr_row *row, u32 index, u64 *val, bool host);
+int msr_field_set(struct x86_vcpu *vcpu, const struct msr_row *row, u32 index, u64 val, bool host);
+int msr_field_host_set(struct x86_vcpu *vcpu, const struct msr_row *row, u32 index, u64 val,
+		       bool host);
+
+#define MSR_GET(name)	int name(struct x86_vcpu *vcpu, const struct msr_row *row, u32 index,	\
+				 u64 *val, bool host)
+#define MSR_SET(name)	int name(struct x86_vcpu *vcpu, const struct msr_row *row, u32 index,	\
+				 u64 val, bool host)
+/* msr_regs.c */
+MSR_GET(msr_tsc_get);
+MSR_SET(msr_tsc_set);
+MSR_GET(msr_tsc_adjust_get);
+MSR_SET(msr_tsc_adjust_set);
+MSR_GET(msr_apic_base_get);
+MSR_SET(msr_apic_base_set);
+MSR_GET(msr_efer_get);
+MSR_SET(msr_efer_set);
+MSR_GET(msr_syscall_get);
+MSR_SET(msr_syscall_set);
+MSR_GET(msr_seg_base_get);
+MSR_SET(msr_seg_base_set);
+bool msr_has_tsc_aux(void);
+MSR_SET(msr_tsc_aux_set);
+MSR_SET(msr_pat_set);
+MSR_GET(msr_xss_get);
+MSR_SET(msr_xss_row_set);
+bool msr_has_xsaves(void);
+/* msr_spec.c */
+bool msr_has_spec_ctrl(void);
+MSR_GET(msr_spec_ctrl_get);
+MSR_SET(msr_spec_ctrl_set);
+MSR_SET(msr_pred_cmd_set);
+MSR_SET(msr_flush_cmd_set);
+MSR_GET(msr_arch_cap_get);
+/* msr_platform.c */
+MSR_GET(msr_ucode_get);
+MSR_SET(msr_ucode_set);
+MSR_GET(msr_platform_info_get);
+MSR_SET(msr_platform_info_set);
+MSR_SET(msr_misc_features_set);
+MSR_SET(msr_misc_enable_set);
+MSR_GET(msr_perf_status_get);
+MSR_GET(msr_ebc_frequency_get);
+MSR_GET(msr_fsb_freq_get);
+MSR_SET(msr_hwcr_set);
+bool msr_has_osvw(void);
+MSR_GET(msr_osvw_get);
+MSR_SET(msr_de_cfg_set);
+/* msr_pv.c */
+MSR_GET(msr_wall_clock_get);
+MSR_SET(msr_wall_clock_set);
+MSR_GET(msr_system_time_get);
+MSR_SET(msr_system_time_set);
+MSR_GET(msr_steal_get);
+MSR_SET(msr_steal_set);
+MSR_GET(msr_async_pf_get);
+MSR_SET(msr_async_pf_set);
+MSR_GET(msr_pv_eoi_get);
+MSR_SET(msr_pv_eoi_set);
+
 extern const struct msr_row msr_table[];	/* sorted by first, no overlap */
 extern const unsigned int msr_table_size;
 
