@@ -22,11 +22,6 @@ static struct io_bus *bus_locked(struct vm *vm, int bus)
 					 !refcount_read(&vm->users));
 }
 
-static void free_bus(struct rcu_head *rcu)
-{
-	kvfree(container_of(rcu, struct io_bus, rcu));
-}
-
 /* Devices on @bus that count against the same limit as @dev. */
 static unsigned int count_like(const struct io_bus *bus, const struct io_device *dev)
 {
@@ -92,7 +87,7 @@ int io_bus_register(struct vm *vm, int bus, gpa_t addr, u64 len, struct io_devic
 	merge(new, old, &add);
 	rcu_assign_pointer(vm->bus[bus], new);
 	if (old)
-		vm_call_srcu(vm, &old->rcu, free_bus);
+		vm_retire(vm, &old->retired, struct_size(old, range, nr));
 	return 0;
 }
 

@@ -134,11 +134,6 @@ void irq_ack_unregister(struct vm *vm, struct irq_ack_notifier *an)
 
 /* --- KVM_SET_GSI_ROUTING --- */
 
-static void free_table(struct rcu_head *rcu)
-{
-	kvfree(container_of(rcu, struct irq_routing, rcu));
-}
-
 /* A GSI is one MSI, or inputs of different chips. */
 static bool may_share(const struct hlist_head *routes, const struct irq_route *new)
 {
@@ -201,11 +196,12 @@ static int add_route(struct vm *vm, struct irq_routing *table, struct irq_route 
 static struct irq_routing *alloc_table(u32 nr_gsis, unsigned int nr)
 {
 	struct irq_routing *table;
+	size_t size = struct_size(table, map, nr_gsis) + nr * sizeof(struct irq_route);
 
-	table = kvzalloc(struct_size(table, map, nr_gsis) + nr * sizeof(struct irq_route),
-			 GFP_KERNEL_ACCOUNT);
+	table = kvzalloc(size, GFP_KERNEL_ACCOUNT);
 	if (!table)
 		return NULL;
+	table->size = size;
 	table->nr_gsis = nr_gsis;
 	memset(table->chip, 0xff, sizeof(table->chip));
 	return table;
@@ -257,7 +253,7 @@ int irq_routing_set(struct vm *vm, const struct kvm_irq_routing_entry *e, unsign
 	mutex_unlock(&vm->irq_lock);
 
 	if (old)
-		vm_call_srcu(vm, &old->rcu, free_table);
+		vm_retire(vm, &old->retired, old->size);
 	return 0;
 }
 

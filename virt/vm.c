@@ -36,11 +36,37 @@ bool vm_get_safe(struct vm *vm)
 	return refcount_inc_not_zero(&vm->users);
 }
 
-void vm_call_srcu(struct vm *vm, struct rcu_head *head, rcu_callback_t fn)
+/* --- garbage that SRCU readers may still see --- */
+
+#define RETIRED_MAX	(128 << 10)
+
+static_assert(offsetof(struct io_bus, retired) == 0);
+static_assert(offsetof(struct irq_routing, retired) == 0);
+
+static void free_retired(struct list_head *list)
 {
-	if (atomic_inc_return(&vm->srcu_frees) % 64 == 0)
-		srcu_barrier(&vm->srcu);
-	call_srcu(&vm->srcu, head, fn);
+	struct retired *r, *next;
+
+	list_for_each_entry_safe(r, next, list, link)
+		kvfree(r);
+}
+
+void vm_retire(struct vm *vm, struct retired *r, size_t size)
+{
+	LIST_HEAD(full);
+
+	spin_lock(&vm->retired_lock);
+	list_add(&r->link, &vm->retired);
+	vm->retired_bytes += size;
+	if (vm->retired_bytes >= RETIRED_MAX) {
+		list_splice_init(&vm->retired, &full);
+		vm->retired_bytes = 0;
+	}
+	spin_unlock(&vm->retired_lock);
+	if (list_empty(&full))
+		return;
+	synchronize_srcu_expedited(&vm->srcu);
+	free_retired(&full);
 }
 
 void vm_mark_dead(struct vm *vm)
@@ -69,13 +95,6 @@ static void destroy_vcpus(struct vm *vm)
 	xa_destroy(&vm->vcpus);
 }
 
-static void free_srcu(struct vm *vm)
-{
-	if (atomic_read(&vm->srcu_frees))
-		srcu_barrier(&vm->srcu);
-	cleanup_srcu_struct(&vm->srcu);
-}
-
 /*
  * Nothing refers to the VM any more, no fd is left, no vCPU runs: first what
  * may still act on its own (timers, work, the host's notifier), then what
@@ -98,7 +117,8 @@ static void vm_destroy(struct vm *vm)
 	irq_routing_destroy(vm);
 	memslots_destroy(vm);
 	coalesced_destroy(vm);
-	free_srcu(vm);
+	free_retired(&vm->retired);
+	cleanup_srcu_struct(&vm->srcu);
 	hw_put();
 	mmdrop(vm->mm);
 	arch_vm_free(vm);
@@ -270,6 +290,8 @@ static void init_fields(struct vm *vm, unsigned long type)
 	mutex_init(&vm->lock);
 	mutex_init(&vm->slots_lock);
 	rwlock_init(&vm->mmu_lock);
+	spin_lock_init(&vm->retired_lock);
+	INIT_LIST_HEAD(&vm->retired);
 	xa_init_flags(&vm->vcpus, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&vm->vcpus_by_id, XA_FLAGS_ACCOUNT);
 	coalesced_init(vm);

@@ -7,6 +7,7 @@
 #ifndef KEEL_IO_BUS_H
 #define KEEL_IO_BUS_H
 
+#include <keel/retired.h>
 #include <keel/types.h>
 
 struct vm;
@@ -39,7 +40,7 @@ struct io_range {
 
 /* Immutable but for dev, which unregistering sets to NULL. */
 struct io_bus {
-	struct rcu_head		rcu;
+	struct retired		retired;
 	unsigned int		nr;
 	struct io_range		range[];	/* by addr, then the longer first */
 };

@@ -4,6 +4,7 @@
 #define KEEL_IRQ_ROUTING_H
 
 #include <linux/list.h>
+#include <keel/retired.h>
 #include <keel/types.h>
 #include <uapi/keel/kvm.h>
 
@@ -44,7 +45,8 @@ struct irq_route {
  * table at all is an empty one.
  */
 struct irq_routing {
-	struct rcu_head		rcu;
+	struct retired		retired;
+	size_t			size;		/* of all of it, in bytes */
 	int			chip[KEEL_IRQCHIPS][KEEL_IRQCHIP_PINS];	/* gsi of a pin, or -1 */
 	u32			nr_gsis;
 	struct hlist_head	map[];		/* by gsi; the entries lie behind it */

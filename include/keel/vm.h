@@ -40,7 +40,9 @@ struct vm {
 	struct mutex		lock;		/* configuration; taken before vcpu->mutex */
 	struct mutex		slots_lock;	/* slot changes */
 	struct srcu_struct	srcu;		/* slots, routing, buses */
-	atomic_t		srcu_frees;	/* [x] vm_call_srcu() calls so far */
+	spinlock_t		retired_lock;
+	struct list_head	retired;	/* retired_lock: vm_retire() */
+	size_t			retired_bytes;	/* retired_lock */
 	rwlock_t		mmu_lock;	/* read: install; write: zap */
 
 	struct memslots		slots[KEEL_ADDRESS_SPACES];	/* [s] */
@@ -79,12 +81,6 @@ void vm_put(struct vm *vm);
 long vm_create_fd(unsigned long type);
 /* KVM_CHECK_EXTENSION on either fd (@vm NULL on the system fd); never negative. */
 long keel_check_extension(struct vm *vm, long cap);
-/*
- * vm_call_srcu - free what vm->srcu's readers may still see, after a grace period. Does not wait
- * for it, except that every 64th call waits for those before: userspace cannot pile up garbage.
- * May sleep; not inside a reader. Callbacks run before the VM dies.
- */
-void vm_call_srcu(struct vm *vm, struct rcu_head *head, rcu_callback_t fn);
 /* vm_mark_dead - no vCPU of this VM runs again; KVM_RUN gives -EIO. */
 void vm_mark_dead(struct vm *vm);
 
