@@ -46,6 +46,28 @@ static size_t slot_chunk(const struct memslot *slot, gpa_t gpa, size_t len)
 	err;									\
 })
 
+/* Instruction bytes and the like: no worth in setting up a copy. */
+static int copy_in_small(void *buf, hva_t from, size_t len)
+{
+	int err = 0;
+
+	for (; len >= 8 && !err; buf += 8, from += 8, len -= 8)
+		err = COPY_ONE(u64, from);
+	if (len & 4 && !err) {
+		err = COPY_ONE(u32, from);
+		buf += 4;
+		from += 4;
+	}
+	if (len & 2 && !err) {
+		err = COPY_ONE(u16, from);
+		buf += 2;
+		from += 2;
+	}
+	if (len & 1 && !err)
+		err = COPY_ONE(u8, from);
+	return err;
+}
+
 static int copy_in(void *buf, hva_t from, size_t len)
 {
 	if (!(from & (len - 1))) {
@@ -60,6 +82,8 @@ static int copy_in(void *buf, hva_t from, size_t len)
 			return COPY_ONE(u64, from);
 		}
 	}
+	if (len <= 16)
+		return copy_in_small(buf, from, len);
 	return __copy_from_user(buf, (void __user *)from, len) ? -EFAULT : 0;
 }
 

@@ -85,8 +85,11 @@ struct memslot *vcpu_memslot(struct vcpu *vcpu, gfn_t gfn)
 	/* Slots of another generation may be freed memory: forget them unseen. */
 	if (unlikely(vcpu->slot_cache.gen != gen)) {
 		memset(vcpu->slot_cache.slot, 0, sizeof(vcpu->slot_cache.slot));
+		vcpu->slot_cache.hole = ~(gfn_t)0;
 		vcpu->slot_cache.gen = gen;
 	}
+	if (gfn == vcpu->slot_cache.hole)
+		return NULL;
 	for (i = 0; i < KEEL_SLOT_CACHE; i++) {
 		s = vcpu->slot_cache.slot[i];
 		if (s && gfn - s->base_gfn < s->npages)
@@ -95,6 +98,8 @@ struct memslot *vcpu_memslot(struct vcpu *vcpu, gfn_t gfn)
 	s = memslot_find(vcpu->vm, as, gfn);
 	if (s)
 		vcpu->slot_cache.slot[vcpu->slot_cache.next++ % KEEL_SLOT_CACHE] = s;
+	else
+		vcpu->slot_cache.hole = gfn;
 	return s;
 }
 

@@ -62,6 +62,7 @@ struct vcpu {
 
 	struct {				/* [v] last slots used, valid while gen matches */
 		u64		gen;
+		gfn_t		hole;		/* in no slot: a device that is polled */
 		struct memslot	*slot[KEEL_SLOT_CACHE];	/* NULL: unused */
 		unsigned int	next;
 	} slot_cache;

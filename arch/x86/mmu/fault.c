@@ -9,18 +9,6 @@
 #include <keel/pfn.h>
 #include "arch/x86/mmu/internal.h"
 
-/* Frames known to lie in no slot: a device that is polled needs no lookup. */
-static bool known_mmio(struct x86_vcpu *vcpu, gfn_t gfn, u64 gen)
-{
-	return vcpu->mmu.mmio_gen == gen && vcpu->mmu.mmio_gfn == gfn;
-}
-
-static void remember_mmio(struct x86_vcpu *vcpu, gfn_t gfn, u64 gen)
-{
-	vcpu->mmu.mmio_gfn = gfn;
-	vcpu->mmu.mmio_gen = gen;
-}
-
 /* KVM_RUN fails, and says for which page (KVM_EXIT_MEMORY_FAULT in the ABI). */
 static verdict_t memory_fault(struct x86_vcpu *vcpu, gfn_t gfn)
 {
@@ -163,26 +151,13 @@ verdict_t mmu_fault(struct x86_vcpu *vcpu, const struct x86_s2_fault *f, bool *e
 	gfn_t gfn = gpa_to_gfn(f->gpa);
 	verdict_t v = VERDICT_RESUME;
 	struct memslot *slot;
-	u64 gen;
 	int idx;
 
-	*emulate = false;
 	idx = srcu_read_lock(&vm->srcu);
-	gen = memslots_gen(&vm->slots[arch_vcpu_as(&vcpu->v)]);
-	if (known_mmio(vcpu, gfn, gen)) {
-		*emulate = true;
-		goto out;
-	}
 	slot = vcpu_memslot(&vcpu->v, gfn);
-	if (!slot) {
-		remember_mmio(vcpu, gfn, gen);
-		*emulate = true;
-	} else if (f->write && memslot_readonly(slot)) {
-		*emulate = true;
-	} else {
+	*emulate = !slot || (f->write && memslot_readonly(slot));
+	if (!*emulate)
 		v = fault_in_slot(vcpu, slot, gfn, f);
-	}
-out:
 	srcu_read_unlock(&vm->srcu, idx);
 	if (*emulate)
 		vcpu->v.stats.pf_emulate++;

@@ -20,7 +20,6 @@
 #define GE_ADDR		0x000ffffffffff000ull
 #define GE_ADDR32	0xfffff000u
 
-#define GW_MAX_LEVELS	5
 /* Walks that others' changes of the same entries may undo before the last one counts. */
 #define GW_TRIES	4
 
@@ -30,29 +29,23 @@ struct gw_state {
 	u32	access;
 	int	level;			/* of `entry` */
 	u64	entry;
-	u64	rights;			/* GE_W, GE_U: of all levels; GE_NX: of none */
-	int	nr;			/* entries used */
+	u64	all;			/* bits set in every entry: W, U, A */
+	u64	any;			/* bits set in any entry: NX */
 	struct {
 		u64	gpa, val;
-		bool	has_a;		/* PAE PDPTEs have no A bit */
-	} used[GW_MAX_LEVELS];
+	} used[GW_MAX_LEVELS + 1];	/* by level */
 };
 
 /*
  * gw_read - read the entry of env->entry_size bytes at @gpa. False: there is no memory.
  * gw_exchange - replace @old by @new there. 0; 1: it was not @old; negative: not writable.
  */
-static inline bool gw_read(const struct gw_env *env, u64 gpa, u64 *val);
-static inline int gw_exchange(const struct gw_env *env, u64 gpa, u64 old, u64 new);
+static inline bool gw_read(struct gw_env *env, u64 gpa, u64 *val);
+static inline int gw_exchange(struct gw_env *env, u64 gpa, u64 old, u64 new);
 
 static inline unsigned int gw_shift(const struct gw_env *env, int level)
 {
-	return env->entry_size == 4 ? 12 + 10 * (level - 1) : 12 + 9 * (level - 1);
-}
-
-static inline u64 gw_index(const struct gw_env *env, u64 gva, int level)
-{
-	return (gva >> gw_shift(env, level)) & (env->entry_size == 4 ? 1023 : 511);
+	return 12 + env->index_bits * (level - 1);
 }
 
 static inline bool gw_is_pae(const struct gw_env *env)
@@ -60,48 +53,37 @@ static inline bool gw_is_pae(const struct gw_env *env)
 	return env->levels == 3;
 }
 
-static inline bool gw_is_leaf(const struct gw_env *env, u64 e, int level)
+/*
+ * The constants of a paging mode, from levels, entry_size, rsvd_addr, pse, gbpages and nxe:
+ * which entries are leaves and which of their bits are reserved (SDM 3 tables 5-4 to 5-20).
+ */
+static inline void gw_env_masks(struct gw_env *env)
 {
-	if (level == 1)
-		return true;
-	if (!(e & GE_PS))
-		return false;
-	if (env->entry_size == 4)
-		return env->pse;
-	return level == 2 || (level == 3 && !gw_is_pae(env) && env->gbpages);
-}
+	u64 high = env->rsvd_addr | (env->nxe ? 0 : GE_NX);
+	int level;
 
-/* Reserved bits of a 32-bit entry: only those of a 4 MiB page, PSE-36 (SDM 3 table 5-4). */
-static inline u64 gw_reserved32(const struct gw_env *env, u64 e, int level)
-{
-	if (level == 1 || !gw_is_leaf(env, e, level))
-		return 0;
-	/* Bits 20:13 are address bits 39:32, bit 21 is reserved. */
-	return e & (1u << 21 | (u32)((env->rsvd_addr >> 32 & 0xff) << 13));
-}
-
-static inline u64 gw_reserved(const struct gw_env *env, u64 e, int level)
-{
-	u64 mask;
-
-	if (env->entry_size == 4)
-		return gw_reserved32(env, e, level);
-	mask = env->rsvd_addr;
-	if (!env->nxe)
-		mask |= GE_NX;
-	if (gw_is_pae(env)) {
-		mask |= 0x7ff0000000000000ull;
-		if (level == 3)
-			return e & (mask | GE_NX | 0x1e6);
+	if (env->entry_size == 4) {
+		env->index_bits = 10;
+		env->max_leaf = env->pse ? 2 : 1;
+		for (level = 1; level <= 2; level++)
+			env->rsvd_table[level] = env->rsvd_leaf[level] = 0;
+		/* A 4 MiB page: bits 20:13 are address bits 39:32 (PSE-36), bit 21 is reserved. */
+		env->rsvd_leaf[2] = 1u << 21 | (u32)((env->rsvd_addr >> 32 & 0xff) << 13);
+		return;
 	}
-	if (gw_is_leaf(env, e, level)) {
+	env->index_bits = 9;
+	env->max_leaf = gw_is_pae(env) || !env->gbpages ? 2 : 3;
+	if (gw_is_pae(env))
+		high |= 0x7ff0000000000000ull;
+	for (level = 1; level <= env->levels; level++) {
+		env->rsvd_table[level] = high | (level > 2 ? GE_PS : 0);
 		/* Address bits below the page's size, but for PAT in bit 12. */
+		env->rsvd_leaf[level] = high;
 		if (level > 1)
-			mask |= ((1ull << gw_shift(env, level)) - 1) & ~0x1fffull;
-	} else if (level > 2) {
-		mask |= GE_PS;
+			env->rsvd_leaf[level] |= ((1ull << gw_shift(env, level)) - 1) & ~0x1fffull;
 	}
-	return e & mask;
+	if (gw_is_pae(env))
+		env->rsvd_table[3] = high | GE_NX | 0x1e6;
 }
 
 static inline u32 gw_error(const struct gw_env *env, u32 access, u32 code)
@@ -121,23 +103,23 @@ static inline bool gw_key_allows(const struct gw_env *env, const struct gw_state
 {
 	u32 bits = env->pkru >> ((s->entry >> 59 & 15) * 2);
 
-	if (!env->pke || (s->access & GW_FETCH) || !(s->rights & GE_U))
+	if ((s->access & GW_FETCH) || !(s->all & GE_U))
 		return true;
 	if (bits & 1)
 		return false;
 	return !(bits & 2) || !(s->access & GW_WRITE) || (!(s->access & GW_USER) && !env->wp);
 }
 
-/* Access rights (SDM 3 5.6.1). */
+/* Access rights (SDM 3 5.6.1). NX without NXE was refused as reserved. */
 static inline bool gw_allows(const struct gw_env *env, const struct gw_state *s)
 {
-	bool user_page = s->rights & GE_U;
+	bool user_page = s->all & GE_U;
 
-	if ((s->access & GW_FETCH) && !(s->rights & GE_NX))
+	if ((s->access & GW_FETCH) && (s->any & GE_NX))
 		return false;
 	if (s->access & GW_USER)
-		return user_page && (!(s->access & GW_WRITE) || (s->rights & GE_W));
-	if ((s->access & GW_WRITE) && env->wp && !(s->rights & GE_W))
+		return user_page && (!(s->access & GW_WRITE) || (s->all & GE_W));
+	if ((s->access & GW_WRITE) && env->wp && !(s->all & GE_W))
 		return false;
 	if (!user_page)
 		return true;
@@ -148,51 +130,60 @@ static inline bool gw_allows(const struct gw_env *env, const struct gw_state *s)
 
 /* Follow the entries down to a leaf. 0, or the error code of the #PF with bit 31 set. */
 #define GW_FAULT	(1u << 31)
-static inline u32 gw_descend(const struct gw_env *env, struct gw_state *s)
+static inline u32 gw_descend(struct gw_env *env, struct gw_state *s)
 {
-	u64 table = env->root;
+	unsigned int bits = env->index_bits, shift = gw_shift(env, env->levels);
+	u64 table = env->root, addr = env->entry_size == 4 ? GE_ADDR32 : GE_ADDR;
+	int level;
 
-	s->nr = 0;
-	s->rights = GE_W | GE_U | GE_NX;
-	for (s->level = env->levels; ; s->level--) {
-		u64 gpa = table + gw_index(env, s->gva, s->level) * env->entry_size;
-		bool pdpte = gw_is_pae(env) && s->level == 3;
+	s->all = ~0ull;
+	s->any = 0;
+	for (level = env->levels; ; level--, shift -= bits) {
+		u64 gpa = table + (s->gva >> shift & ((1u << bits) - 1)) * env->entry_size;
+		bool leaf;
 		u64 e;
 
 		if (!gw_read(env, gpa, &e) || !(e & GE_P))
 			return GW_FAULT | gw_error(env, s->access, 0);
-		if (gw_reserved(env, e, s->level))
+		leaf = level == 1 || (level <= env->max_leaf && (e & GE_PS));
+		if (e & (leaf ? env->rsvd_leaf : env->rsvd_table)[level])
 			return GW_FAULT | gw_error(env, s->access, PFERR_P | PFERR_RSVD);
-		s->entry = e;
-		s->used[s->nr].gpa = gpa;
-		s->used[s->nr].val = e;
-		s->used[s->nr++].has_a = !pdpte;
-		if (!pdpte)
-			s->rights &= (e | ~(GE_W | GE_U)) & ~(env->nxe ? e & GE_NX : 0);
-		if (gw_is_leaf(env, e, s->level))
+		s->used[level].gpa = gpa;
+		s->used[level].val = e;
+		/* A PDPTE of PAE has neither rights nor an A bit. */
+		if (level != 3 || !gw_is_pae(env)) {
+			s->all &= e;
+			s->any |= e;
+		}
+		if (leaf) {
+			s->level = level;
+			s->entry = e;
 			return 0;
-		table = env->entry_size == 4 ? e & GE_ADDR32 : e & GE_ADDR;
+		}
+		table = e & addr;
 	}
 }
 
 /* Set A, and D for writes, where they are missing. False: an entry changed, walk again. */
-static inline bool gw_mark(const struct gw_env *env, struct gw_state *s)
+static inline bool gw_mark(struct gw_env *env, const struct gw_state *s)
 {
-	int i;
+	int level = gw_is_pae(env) ? 2 : env->levels;
 
-	for (i = 0; i < s->nr; i++) {
-		u64 val = s->used[i].val;
-		u64 new = val | GE_A;
+	for (; level >= s->level; level--) {
+		u64 val = s->used[level].val, new = val | GE_A;
 
-		if (!s->used[i].has_a)
-			continue;
-		if (i == s->nr - 1 && (s->access & GW_WRITE))
+		if (level == s->level && (s->access & GW_WRITE))
 			new |= GE_D;
 		/* Tables in read-only memory stay as they are. */
-		if (new != val && gw_exchange(env, s->used[i].gpa, val, new) > 0)
+		if (new != val && gw_exchange(env, s->used[level].gpa, val, new) > 0)
 			return false;
 	}
 	return true;
+}
+
+static inline bool gw_is_marked(const struct gw_state *s)
+{
+	return (s->all & GE_A) && (!(s->access & GW_WRITE) || (s->entry & GE_D));
 }
 
 static inline void gw_result(const struct gw_env *env, const struct gw_state *s,
@@ -209,12 +200,25 @@ static inline void gw_result(const struct gw_env *env, const struct gw_state *s,
 	r->gpa = base | (s->gva & (size - 1));
 }
 
-/* gw_translate - 0 with gpa and page_size, or 1 with error_code. @debug: no rights, no A/D. */
-static inline int gw_translate(const struct gw_env *env, u64 gva, u32 access, bool debug,
+/* What the rights of all levels together say: 0, or the error code as above. */
+static inline u32 gw_check(const struct gw_env *env, const struct gw_state *s)
+{
+	if (!gw_allows(env, s))
+		return GW_FAULT | gw_error(env, s->access, PFERR_P);
+	if (env->pke && !gw_key_allows(env, s))
+		return GW_FAULT | gw_error(env, s->access, PFERR_P | PFERR_PK);
+	return 0;
+}
+
+/*
+ * gw_translate - 0 with gpa and page_size, or 1 with error_code. @debug: no rights, no A/D. @env:
+ * complete, gw_env_masks() included, if it has levels.
+ */
+static inline int gw_translate(struct gw_env *env, u64 gva, u32 access, bool debug,
 			       struct guest_walk_result *r)
 {
-	struct gw_state s = { .gva = gva, .access = access };
-	int tries;
+	struct gw_state s;
+	int tries = 0;
 	u32 fault;
 
 	if (!env->levels) {
@@ -222,21 +226,17 @@ static inline int gw_translate(const struct gw_env *env, u64 gva, u32 access, bo
 		r->page_size = 1ull << 32;
 		return 0;
 	}
-	for (tries = 0; tries < GW_TRIES; tries++) {
+	s.gva = gva;
+	s.access = access;
+	do {
 		fault = gw_descend(env, &s);
-		if (!fault && !debug) {
-			if (!gw_allows(env, &s))
-				fault = GW_FAULT | gw_error(env, access, PFERR_P);
-			else if (!gw_key_allows(env, &s))
-				fault = GW_FAULT | gw_error(env, access, PFERR_P | PFERR_PK);
-		}
+		if (!fault && !debug)
+			fault = gw_check(env, &s);
 		if (fault) {
 			r->error_code = fault & ~GW_FAULT;
 			return 1;
 		}
-		if (debug || gw_mark(env, &s))
-			break;
-	}
+	} while (!debug && !gw_is_marked(&s) && !gw_mark(env, &s) && ++tries < GW_TRIES);
 	gw_result(env, &s, r);
 	return 0;
 }

@@ -9,78 +9,117 @@
 #define EFER_NXE	(1ull << 11)
 #define EFER_LMA_BIT	(1ull << 10)
 
-/* Inside vm->srcu. The address was checked when the slot was made. */
-static inline bool gw_read(const struct gw_env *env, u64 gpa, u64 *val)
+/* Inside vm->srcu. */
+static inline bool gw_read(struct gw_env *env, u64 gpa, u64 *val)
 {
-	hva_t hva = vcpu_gpa_to_hva(env->mem, gpa, false);
+	const struct memslot *slot = env->hint;
+	gfn_t gfn = gpa_to_gfn(gpa);
+	hva_t hva;
 	u32 val32;
 
-	if (unlikely(hva == INVALID_HVA))
-		return false;
-	if (likely(env->entry_size == 8))
-		return !__get_user(*val, (u64 __user *)hva);
-	if (__get_user(val32, (u32 __user *)hva))
-		return false;
-	*val = val32;
+	/* All tables of a guest lie in one slot, as a rule. */
+	if (!slot || gfn - slot->base_gfn >= slot->npages) {
+		slot = vcpu_memslot(env->mem, gfn);
+		if (unlikely(!slot))
+			return false;
+		env->hint = (void *)slot;
+	}
+	hva = memslot_hva(slot, gfn) + (gpa & ~PAGE_MASK);
+	/* The address was checked when the slot was made, and is clamped to it under speculation. */
+	__uaccess_begin();
+	if (likely(env->entry_size == 8)) {
+		unsafe_get_user(*val, (u64 __user *)hva, fault);
+	} else {
+		unsafe_get_user(val32, (u32 __user *)hva, fault);
+		*val = val32;
+	}
+	__uaccess_end();
 	return true;
+fault:
+	__uaccess_end();
+	return false;
 }
 
-static inline int gw_exchange(const struct gw_env *env, u64 gpa, u64 old, u64 new)
+static inline int gw_exchange(struct gw_env *env, u64 gpa, u64 old, u64 new)
 {
 	/* Little-endian: the low four bytes of a 64-bit value are the 32-bit one. */
 	return vcpu_cmpxchg_guest(env->mem, gpa, env->entry_size, &old, &new);
 }
 
-static void set_depth(struct gw_env *env, const struct x86_regs *r)
+static void set_depth(struct vcpu_mmu *m, const struct x86_regs *r)
 {
+	struct gw_env *env = &m->gw;
+
 	env->entry_size = 8;
 	if (r->efer & EFER_LMA_BIT) {
 		env->levels = r->cr4 & X86_CR4_LA57 ? 5 : 4;
-		env->root = r->cr3 & GE_ADDR;
+		m->gw_root_mask = GE_ADDR;
 	} else if (r->cr4 & X86_CR4_PAE) {
 		env->levels = 3;
-		env->root = r->cr3 & 0xffffffe0;
+		m->gw_root_mask = 0xffffffe0;
 	} else {
 		env->levels = 2;
 		env->entry_size = 4;
-		env->root = r->cr3 & GE_ADDR32;
+		m->gw_root_mask = GE_ADDR32;
 	}
 }
 
-static void make_env(struct x86_vcpu *vcpu, u32 access, struct gw_env *env)
+/* The mode changed since the last walk, or CPUID did. */
+static noinline void make_env(struct x86_vcpu *vcpu, const struct x86_regs *r, bool gbpages)
 {
-	const struct x86_regs *r = st_read(vcpu, ST_CR | ST_CR3 | ST_EFER);
+	struct vcpu_mmu *m = &vcpu->mmu;
+	struct gw_env *env = &m->gw;
 
+	m->gw_cr0 = r->cr0;
+	m->gw_cr4 = r->cr4;
+	m->gw_efer = r->efer;
+	m->gw_rsvd_gpa = vcpu->cpuid.rsvd_gpa;
+	env->gbpages = gbpages;
 	env->mem = &vcpu->v;
 	env->levels = 0;
 	if (!(r->cr0 & X86_CR0_PG))
 		return;
-	set_depth(env, r);
-	env->rsvd_addr = vcpu->cpuid.rsvd_gpa & GE_ADDR;
+	set_depth(m, r);
+	env->rsvd_addr = m->gw_rsvd_gpa & GE_ADDR;
 	env->pse = r->cr4 & X86_CR4_PSE;
-	env->gbpages = guest_has(vcpu, X86_FEATURE_GBPAGES);
 	env->nxe = r->efer & EFER_NXE;
 	env->wp = r->cr0 & X86_CR0_WP;
 	env->smep = r->cr4 & X86_CR4_SMEP;
 	env->smap = r->cr4 & X86_CR4_SMAP;
-	env->ac = env->smap && !(access & GW_USER) &&
-		  (st_read(vcpu, ST_RFLAGS)->rflags & X86_EFLAGS_AC);
 	env->pke = env->levels >= 4 && (r->cr4 & X86_CR4_PKE);
-	env->pkru = vcpu->fpu.pkru;
+	gw_env_masks(env);
+}
+
+static struct gw_env *current_env(struct x86_vcpu *vcpu, u32 access)
+{
+	const struct x86_regs *r = st_read(vcpu, ST_CR | ST_CR3 | ST_EFER);
+	bool gbpages = guest_has(vcpu, X86_FEATURE_GBPAGES);
+	struct vcpu_mmu *m = &vcpu->mmu;
+	struct gw_env *env = &m->gw;
+
+	if (unlikely(!env->mem || ((r->cr0 ^ m->gw_cr0) | (r->cr4 ^ m->gw_cr4) |
+				   (r->efer ^ m->gw_efer) |
+				   (vcpu->cpuid.rsvd_gpa ^ m->gw_rsvd_gpa)) ||
+		     gbpages != env->gbpages))
+		make_env(vcpu, r, gbpages);
+	env->hint = NULL;
+	env->root = r->cr3 & m->gw_root_mask;
+	if (env->smap && !(access & GW_USER))
+		env->ac = st_read(vcpu, ST_RFLAGS)->rflags & X86_EFLAGS_AC;
+	if (env->pke)
+		env->pkru = vcpu->fpu.pkru;
+	return env;
 }
 
 static int walk(struct x86_vcpu *vcpu, gva_t gva, u32 access, bool debug,
 		struct guest_walk_result *r)
 {
 	struct srcu_struct *srcu = &vcpu->v.vm->srcu;
-	struct gw_env env;
+	struct gw_env *env = current_env(vcpu, access);
 	int idx, ret;
 
-	make_env(vcpu, access, &env);
-	if (!env.levels)
-		return gw_translate(&env, gva, access, debug, r);
 	idx = srcu_read_lock(srcu);
-	ret = gw_translate(&env, gva, access, debug, r);
+	ret = gw_translate(env, gva, access, debug, r);
 	srcu_read_unlock(srcu, idx);
 	return ret;
 }

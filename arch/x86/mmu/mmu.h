@@ -38,8 +38,9 @@ struct vm_mmu {
 struct vcpu_mmu {
 	u64		*cache[MMU_CACHE_TABLES];	/* [v] zeroed tables */
 	unsigned int	nr_cached;
-	gfn_t		mmio_gfn;	/* [v] last frame found in no slot, while gen matches */
-	u64		mmio_gen;
+	struct gw_env	gw;		/* [v] of the last guest walk, good while what follows is */
+	u64		gw_cr0, gw_cr4, gw_efer, gw_rsvd_gpa;
+	u64		gw_root_mask;	/* address bits of CR3 */
 };
 
 /* Called when a vendor has registered: chooses the entry format. -EINVAL. */

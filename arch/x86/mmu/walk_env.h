@@ -27,15 +27,24 @@ struct guest_walk_result {
 	u32		error_code;	/* of the #PF, when the walk returned 1 */
 };
 
+#define GW_MAX_LEVELS	5
+
 /* The guest's state that a walk depends on. */
 struct gw_env {
 	void	*mem;		/* for gw_read() and gw_exchange() */
+	void	*hint;		/* gw_read()'s: where it read last */
 	u64	root;		/* gpa of the top table */
 	u64	rsvd_addr;	/* bits 51:MAXPHYADDR */
 	int	levels;		/* 0 no paging, 2 32-bit, 3 PAE, 4, 5 */
 	int	entry_size;	/* 4 or 8 */
 	u32	pkru;
 	bool	pse, gbpages, nxe, wp, smep, smap, ac, pke;
+
+	/* gw_env_masks() computes the rest */
+	int	index_bits;
+	int	max_leaf;	/* highest level of a leaf */
+	u64	rsvd_table[GW_MAX_LEVELS + 1];	/* by level: bits that must be 0 */
+	u64	rsvd_leaf[GW_MAX_LEVELS + 1];
 };
 
 #endif

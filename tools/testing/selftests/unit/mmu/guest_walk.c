@@ -9,7 +9,7 @@
 static u8 mem[MEM_SIZE];
 static int races;	/* exchanges that are to fail because another CPU was faster */
 
-static inline bool gw_read(const struct gw_env *env, u64 gpa, u64 *val)
+static inline bool gw_read(struct gw_env *env, u64 gpa, u64 *val)
 {
 	*val = 0;
 	if (gpa > MEM_SIZE - env->entry_size)
@@ -18,7 +18,7 @@ static inline bool gw_read(const struct gw_env *env, u64 gpa, u64 *val)
 	return true;
 }
 
-static inline int gw_exchange(const struct gw_env *env, u64 gpa, u64 old, u64 new)
+static inline int gw_exchange(struct gw_env *env, u64 gpa, u64 old, u64 new)
 {
 	if (races) {
 		races--;
@@ -45,18 +45,20 @@ static u64 get(u64 gpa, int size)
 
 static struct guest_walk_result res;
 
-static int walk(const struct gw_env *env, u64 gva, u32 access)
+static int walk(struct gw_env *env, u64 gva, u32 access)
 {
 	memset(&res, 0xee, sizeof(res));
+	if (env->levels)
+		gw_env_masks(env);
 	return gw_translate(env, gva, access, false, &res);
 }
 
-static bool maps(const struct gw_env *env, u64 gva, u32 access, u64 gpa, u64 size)
+static bool maps(struct gw_env *env, u64 gva, u32 access, u64 gpa, u64 size)
 {
 	return walk(env, gva, access) == 0 && res.gpa == gpa && res.page_size == size;
 }
 
-static bool faults(const struct gw_env *env, u64 gva, u32 access, u32 code)
+static bool faults(struct gw_env *env, u64 gva, u32 access, u32 code)
 {
 	return walk(env, gva, access) == 1 && res.error_code == code;
 }
