@@ -118,7 +118,7 @@ static int read_guest(const struct access *a, gpa_t gpa, void *buf, size_t len)
 		size_t n;
 
 		if (!slot)
-			return -EFAULT;
+			return -ENXIO;
 		n = slot_chunk(slot, gpa, len);
 		if (copy_in(buf, gpa_hva(slot, gpa), n))
 			return -EFAULT;
@@ -148,7 +148,7 @@ static int write_guest(const struct access *a, gpa_t gpa, const void *buf, size_
 		int err;
 
 		if (!slot || memslot_readonly(slot))
-			return -EFAULT;
+			return -ENXIO;
 		n = slot_chunk(slot, gpa, len);
 		err = copy_out(gpa_hva(slot, gpa), buf, n);
 		/* A copy that failed may have written a part. */
@@ -230,17 +230,19 @@ int vcpu_read_guest_atomic(struct vcpu *vcpu, gpa_t gpa, void *buf, size_t len)
 int vcpu_cmpxchg_guest(struct vcpu *vcpu, gpa_t gpa, unsigned int size, void *old, const void *new)
 {
 	struct memslot *slot;
-	int idx, ret = -EFAULT;
+	int idx, ret = -ENXIO;
 
 	idx = srcu_read_lock(&vcpu->vm->srcu);
 	slot = vcpu_memslot(vcpu, gpa_to_gfn(gpa));
-	if (slot && !memslot_readonly(slot) && !(gpa & (size - 1))) {
+	if (gpa & (size - 1)) {
+		ret = -EFAULT;
+	} else if (slot && !memslot_readonly(slot)) {
 		ret = arch_user_cmpxchg((void __user *)gpa_hva(slot, gpa), size, old, new);
 		if (!ret)
 			memslot_mark_dirty(vcpu->vm, vcpu, slot, gpa_to_gfn(gpa));
 	}
 	srcu_read_unlock(&vcpu->vm->srcu, idx);
-	return ret < 0 ? -EFAULT : ret;
+	return ret;
 }
 
 hva_t vcpu_gpa_to_hva(struct vcpu *vcpu, gpa_t gpa, bool write)

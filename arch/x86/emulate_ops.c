@@ -67,10 +67,12 @@ static int op_translate(struct emul_ctxt *c, u64 la, u32 acc, u64 *gpa)
 static int op_read_phys(struct emul_ctxt *c, u64 gpa, void *buf, u32 len)
 {
 	struct x86_vcpu *vcpu = vcpu_of(c);
+	int ret;
 
-	if (vcpu_gpa_is_ram(&vcpu->v, gpa, false))
-		return vcpu_read_guest(&vcpu->v, gpa, buf, len) ? EMUL_UNHANDLEABLE : EMUL_OK;
-	if (len > 8)
+	ret = vcpu_read_guest(&vcpu->v, gpa, buf, len);
+	if (!ret)
+		return EMUL_OK;
+	if (ret != -ENXIO || len > 8)
 		return EMUL_UNHANDLEABLE;
 	if (irqchip_mmio_read(vcpu, gpa, len, buf) == 0 ||
 	    io_bus_read(&vcpu->v, BUS_MMIO, gpa, len, buf) == 0) {
@@ -83,14 +85,17 @@ static int op_read_phys(struct emul_ctxt *c, u64 gpa, void *buf, u32 len)
 static int op_write_phys(struct emul_ctxt *c, u64 gpa, const void *buf, u32 len)
 {
 	struct x86_vcpu *vcpu = vcpu_of(c);
+	int ret;
 
-	if (vcpu_gpa_is_ram(&vcpu->v, gpa, true))
-		return vcpu_write_guest(&vcpu->v, gpa, buf, len) ? EMUL_UNHANDLEABLE : EMUL_OK;
-	if (len > 8)
+	ret = vcpu_write_guest(&vcpu->v, gpa, buf, len);
+	if (!ret)
+		return EMUL_OK;
+	if (ret != -ENXIO || len > 8)
 		return EMUL_UNHANDLEABLE;
 	trace_kvm_mmio(KVM_TRACE_MMIO_WRITE, len, gpa, buf);
 	if (irqchip_mmio_write(vcpu, gpa, len, buf) == 0 ||
-	    io_bus_write(&vcpu->v, BUS_MMIO, gpa, len, buf) == 0)
+	    io_bus_write(&vcpu->v, BUS_MMIO, gpa, len, buf) == 0 ||
+	    emulate_post_write(vcpu, gpa, buf, len))
 		return EMUL_OK;
 	return EMUL_IO_NEEDED;
 }
@@ -101,7 +106,7 @@ static int op_cmpxchg_phys(struct emul_ctxt *c, u64 gpa, const void *old, const 
 	u8 expected[16];
 	int ret;
 
-	if (len > sizeof(expected) || !vcpu_gpa_is_ram(&vcpu->v, gpa, true))
+	if (len > sizeof(expected))
 		return EMUL_IO_NEEDED;
 	memcpy(expected, old, len);
 	ret = vcpu_cmpxchg_guest(&vcpu->v, gpa, len, expected, new);
@@ -323,7 +328,10 @@ static void op_wbinvd(struct emul_ctxt *c)
 
 static bool op_should_yield(struct emul_ctxt *c)
 {
-	return keel_xfer_work_pending() || vcpu_has_requests(&vcpu_of(c)->v);
+	const struct x86_vcpu *vcpu = vcpu_of(c);
+
+	return emulate_writes_posted(vcpu) || keel_xfer_work_pending() ||
+	       vcpu_has_requests(&vcpu->v);
 }
 
 const struct emul_ops emulate_ops = {

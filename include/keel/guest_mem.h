@@ -2,8 +2,8 @@
 /*
  * The kernel's access to guest memory, always through the slots. All take
  * vm->srcu themselves, may sleep, may cross pages and slots, mark what they
- * write as dirty, and return 0 or -EFAULT (no slot, read-only slot for a
- * write, or the VMM's mapping refuses). A failing copy may have done a part.
+ * write as dirty, and return 0; -ENXIO: no slot, or a read-only one for a write,
+ * so the access is MMIO; -EFAULT: the VMM's mapping refuses. A failing copy may have done a part.
  */
 #ifndef KEEL_GUEST_MEM_H
 #define KEEL_GUEST_MEM_H
@@ -25,7 +25,7 @@ int vcpu_read_guest_atomic(struct vcpu *vcpu, gpa_t gpa, void *buf, size_t len);
 
 /*
  * Compare and exchange of @size 1, 2, 4, 8 or 16 bytes, naturally aligned. Returns 0
- * when exchanged, 1 when *@old differed (*@old is updated), -EFAULT.
+ * when exchanged, 1 when *@old differed (*@old is updated), -ENXIO or -EFAULT as above.
  */
 int vcpu_cmpxchg_guest(struct vcpu *vcpu, gpa_t gpa, unsigned int size, void *old, const void *new);
 
