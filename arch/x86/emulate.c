@@ -19,6 +19,7 @@ static_assert(offsetof(struct x86_regs, rflags) == offsetof(struct emul_regs, rf
 #define ST_EMUL	(ST_RIP | ST_RSP | ST_RFLAGS)
 
 static verdict_t run_insn(struct x86_vcpu *vcpu);
+static verdict_t give_posted(struct x86_vcpu *vcpu);
 
 enum emul_mode emulate_mode(struct x86_vcpu *vcpu)
 {
@@ -47,21 +48,33 @@ int emulate_insn_length(struct x86_vcpu *vcpu)
 	return max(len, 0);
 }
 
+static struct emul_state *alloc_state(struct x86_vcpu *vcpu)
+{
+	struct emul_state *e = kzalloc(sizeof(*e), GFP_KERNEL_ACCOUNT);
+
+	if (!e)
+		return NULL;
+	e->c.ops = &emulate_ops;
+	e->c.priv = vcpu;
+	e->c.regs = (struct emul_regs *)&vcpu->regs;
+	e->c.io_buf = vcpu->v.pio_data;
+	e->c.io_buf_len = PAGE_SIZE;
+	vcpu->emul.state = e;
+	return e;
+}
+
 static struct emul_ctxt *emul_begin(struct x86_vcpu *vcpu)
 {
-	struct emul_ctxt *c = vcpu->emul.ctxt;
+	struct emul_state *e = vcpu->emul.state ?: alloc_state(vcpu);
+	struct emul_ctxt *c;
 
-	if (unlikely(!c)) {
-		c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
-		if (!c)
-			return NULL;
-		c->ops = &emulate_ops;
-		c->priv = vcpu;
-		c->regs = (struct emul_regs *)&vcpu->regs;
-		c->io_buf = vcpu->v.pio_data;
-		c->io_buf_len = PAGE_SIZE;
-		vcpu->emul.ctxt = c;
-	}
+	if (unlikely(!e))
+		return NULL;
+	e->nr_posted = 0;
+	e->next_posted = 0;
+	e->io_after = false;
+	e->trap_after = false;
+	c = &e->c;
 	st_read(vcpu, ST_EMUL);
 	c->mode = emulate_mode(vcpu);
 	c->cpl = st_read(vcpu, ST_CS)->cpl;
@@ -73,14 +86,14 @@ static struct emul_ctxt *emul_begin(struct x86_vcpu *vcpu)
 
 void emulate_vcpu_destroy(struct x86_vcpu *vcpu)
 {
-	kfree(vcpu->emul.ctxt);
-	vcpu->emul.ctxt = NULL;
+	kfree(vcpu->emul.state);
+	vcpu->emul.state = NULL;
 }
 
 verdict_t emulate_failed(struct x86_vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->v.run;
-	struct emul_ctxt *c = vcpu->emul.ctxt;
+	const struct emul_ctxt *c = vcpu->emul.state ? &vcpu->emul.state->c : NULL;
 
 	if (st_read(vcpu, ST_CS)->cpl == 3) {
 		keel_raise_ud(vcpu);
@@ -135,25 +148,11 @@ static void inject_soft(struct x86_vcpu *vcpu, const struct emul_ctxt *c)
 	}
 }
 
-/* The instruction is architecturally done. */
-static verdict_t insn_done(struct x86_vcpu *vcpu)
+/* The last of an instruction: what the CPU looks at behind it. */
+static verdict_t after_insn(struct x86_vcpu *vcpu)
 {
-	struct emul_ctxt *c = vcpu->emul.ctxt;
-	struct x86_regs *r = st_overwrite(vcpu, ST_EMUL);
+	const struct emul_ctxt *c = &vcpu->emul.state->c;
 
-	if (c->out.partial)
-		return VERDICT_RESUME;
-	st_read(vcpu, ST_SHADOW);
-	if (r->int_shadow != c->out.shadow) {
-		st_write(vcpu, ST_SHADOW)->int_shadow = c->out.shadow;
-		vcpu->ev.check = true;
-	}
-	/* IF, TF or the TPR may have changed: look at events again. */
-	vcpu->ev.check = true;
-	if (c->out.unmask_nmi)
-		vendor_call(set_nmi_masked)(vcpu, false);
-	if (c->out.inject)
-		inject_soft(vcpu, c);
 	if (c->out.halt)
 		return exit_halt(vcpu);
 	if (c->out.single_step || debug_single_step(&vcpu->debug))
@@ -161,14 +160,45 @@ static verdict_t insn_done(struct x86_vcpu *vcpu)
 	return VERDICT_RESUME;
 }
 
-/* Userspace has done its part of a port or MMIO access; if it moved RIP, the instruction is forgotten. */
+/* The instruction is architecturally done, but for the stores that userspace gets. */
+static verdict_t insn_done(struct x86_vcpu *vcpu)
+{
+	struct emul_state *e = vcpu->emul.state;
+	struct emul_ctxt *c = &e->c;
+	struct x86_regs *r = st_overwrite(vcpu, ST_EMUL);
+
+	if (!c->out.partial) {
+		st_read(vcpu, ST_SHADOW);
+		if (r->int_shadow != c->out.shadow)
+			st_write(vcpu, ST_SHADOW)->int_shadow = c->out.shadow;
+		/* IF, TF or the TPR may have changed: look at events again. */
+		vcpu->ev.check = true;
+		if (c->out.unmask_nmi)
+			vendor_call(set_nmi_masked)(vcpu, false);
+		if (c->out.inject)
+			inject_soft(vcpu, c);
+	}
+	if (e->nr_posted) {
+		e->trap_after = !c->out.partial;
+		return give_posted(vcpu);
+	}
+	return c->out.partial ? VERDICT_RESUME : after_insn(vcpu);
+}
+
+/* Userspace may have replaced the state meanwhile: then what waits for it is forgotten. */
+static bool state_replaced(struct x86_vcpu *vcpu)
+{
+	return linear_rip(vcpu) != vcpu->emul.rip;
+}
+
+/* Userspace has done its part of a port or MMIO access. */
 static verdict_t complete_io(struct x86_vcpu *vcpu)
 {
-	struct emul_ctxt *c = vcpu->emul.ctxt;
+	struct emul_ctxt *c = &vcpu->emul.state->c;
 	struct kvm_run *run = vcpu->v.run;
 	u32 len = c->io.size * c->io.count;
 
-	if (linear_rip(vcpu) != vcpu->emul.rip) {
+	if (state_replaced(vcpu)) {
 		emul_init(c);
 		return VERDICT_RESUME;
 	}
@@ -183,28 +213,89 @@ static verdict_t complete_io(struct x86_vcpu *vcpu)
 	return run_insn(vcpu);
 }
 
+static verdict_t fill_mmio(struct x86_vcpu *vcpu, gpa_t gpa, const void *data, u32 len,
+			   bool write)
+{
+	struct kvm_run *run = vcpu->v.run;
+
+	run->exit_reason = KVM_EXIT_MMIO;
+	run->mmio.phys_addr = gpa;
+	run->mmio.len = len;
+	run->mmio.is_write = write;
+	memset(run->mmio.data, 0, sizeof(run->mmio.data));
+	if (write)
+		memcpy(run->mmio.data, data, len);
+	return VERDICT_USER;
+}
+
 static verdict_t to_userspace(struct x86_vcpu *vcpu)
 {
-	struct emul_ctxt *c = vcpu->emul.ctxt;
-	struct kvm_run *run = vcpu->v.run;
+	struct emul_ctxt *c = &vcpu->emul.state->c;
 	u32 len = c->io.size * c->io.count;
 
 	vcpu->emul.rip = linear_rip(vcpu);
 	vcpu->complete = complete_io;
-	if (c->io.pio) {
-		exit_fill_io(vcpu, !c->io.write, c->io.addr, c->io.size, c->io.count);
-		if (c->io.data != vcpu->v.pio_data)
-			memcpy(vcpu->v.pio_data, c->io.data, len);
-		return VERDICT_USER;
-	}
-	run->exit_reason = KVM_EXIT_MMIO;
-	run->mmio.phys_addr = c->io.addr;
-	run->mmio.len = len;
-	run->mmio.is_write = c->io.write;
-	memset(run->mmio.data, 0, sizeof(run->mmio.data));
-	if (c->io.write)
-		memcpy(run->mmio.data, c->io.data, len);
+	if (!c->io.pio)
+		return fill_mmio(vcpu, c->io.addr, c->io.data, len, c->io.write);
+	exit_fill_io(vcpu, !c->io.write, c->io.addr, c->io.size, c->io.count);
+	if (c->io.data != vcpu->v.pio_data)
+		memcpy(vcpu->v.pio_data, c->io.data, len);
 	return VERDICT_USER;
+}
+
+/* ---- stores for userspace ---- */
+
+bool emulate_writes_posted(const struct x86_vcpu *vcpu)
+{
+	return vcpu->emul.state->nr_posted;
+}
+
+bool emulate_post_write(struct x86_vcpu *vcpu, gpa_t gpa, const void *buf, u32 len)
+{
+	struct emul_state *e = vcpu->emul.state;
+	struct emul_posted *p = &e->posted[e->nr_posted];
+
+	if (e->nr_posted >= ARRAY_SIZE(e->posted))
+		return false;
+	p->gpa = gpa;
+	p->len = len;
+	memcpy(&p->data, buf, len);
+	e->nr_posted++;
+	return true;
+}
+
+/* The store given last is done; what comes behind it? */
+static verdict_t complete_posted(struct x86_vcpu *vcpu)
+{
+	struct emul_state *e = vcpu->emul.state;
+
+	if (state_replaced(vcpu)) {
+		emul_init(&e->c);
+		return VERDICT_RESUME;
+	}
+	if (e->next_posted < e->nr_posted)
+		return give_posted(vcpu);
+	e->nr_posted = 0;
+	e->next_posted = 0;
+	if (e->io_after) {
+		e->io_after = false;
+		return to_userspace(vcpu);
+	}
+	if (e->trap_after)
+		return after_insn(vcpu);
+	/* A string instruction goes on without a detour through the guest. */
+	st_read(vcpu, ST_EMUL);
+	return run_insn(vcpu);
+}
+
+static verdict_t give_posted(struct x86_vcpu *vcpu)
+{
+	struct emul_state *e = vcpu->emul.state;
+	const struct emul_posted *p = &e->posted[e->next_posted++];
+
+	vcpu->emul.rip = linear_rip(vcpu);
+	vcpu->complete = complete_posted;
+	return fill_mmio(vcpu, p->gpa, &p->data, p->len, true);
 }
 
 static verdict_t act_on(struct x86_vcpu *vcpu, int result)
@@ -213,11 +304,14 @@ static verdict_t act_on(struct x86_vcpu *vcpu, int result)
 	case EMUL_OK:
 		return insn_done(vcpu);
 	case EMUL_FAULT:
-		return inject_fault(vcpu, &vcpu->emul.ctxt->exc);
+		return inject_fault(vcpu, &vcpu->emul.state->c.exc);
 	case EMUL_IO_NEEDED:
 		/* A string instruction may have committed iterations already. */
 		st_overwrite(vcpu, ST_EMUL);
-		return to_userspace(vcpu);
+		if (!vcpu->emul.state->nr_posted)
+			return to_userspace(vcpu);
+		vcpu->emul.state->io_after = true;
+		return give_posted(vcpu);
 	case EMUL_RETRY:
 		return VERDICT_RESUME;
 	default:
@@ -227,7 +321,7 @@ static verdict_t act_on(struct x86_vcpu *vcpu, int result)
 
 static verdict_t run_insn(struct x86_vcpu *vcpu)
 {
-	int result = emul_execute(vcpu->emul.ctxt);
+	int result = emul_execute(&vcpu->emul.state->c);
 
 	/* Iterations of a string instruction stay done when a later one faults. */
 	if (result == EMUL_FAULT)

@@ -9,8 +9,28 @@
 
 struct x86_vcpu;
 
+/*
+ * A store to a device of userspace's. The instruction is completed first and userspace gets its
+ * stores afterwards: so nothing has to be executed twice for them, and it sees RIP behind the
+ * instruction, as it is used to.
+ */
+struct emul_posted {
+	gpa_t	gpa;
+	u64	data;
+	u8	len;
+};
+
+/* Allocated with a vCPU's first emulated instruction. */
+struct emul_state {
+	struct emul_ctxt	c;
+	struct emul_posted	posted[EMUL_LOG_MAX];
+	u8			nr_posted, next_posted;
+	bool			io_after;	/* c.io waits behind the stores */
+	bool			trap_after;	/* so does a single step */
+};
+
 struct vcpu_emul {
-	struct emul_ctxt	*ctxt;		/* allocated with the first emulated instruction */
+	struct emul_state	*state;
 	u64			rip;		/* linear, of the instruction that userspace completes */
 	/*
 	 * The stage-2 fault behind this emulation. The CPU has walked the guest's tables for it and
@@ -43,6 +63,10 @@ verdict_t emulate_task_switch(struct x86_vcpu *vcpu, u16 selector, int reason, i
 			      bool has_error, u32 error);
 
 enum emul_mode emulate_mode(struct x86_vcpu *vcpu);
+
+/* Queue a store for userspace; false if there is no room. */
+bool emulate_post_write(struct x86_vcpu *vcpu, gpa_t gpa, const void *buf, u32 len);
+bool emulate_writes_posted(const struct x86_vcpu *vcpu);
 
 /* emulate_ops.c, emulate_fpu.c */
 extern const struct emul_ops emulate_ops;
