@@ -184,6 +184,92 @@ TEST_F_TIMEOUT(stress, forks_and_protection, 300)
 	}
 }
 
+/* ---- large pages ---- */
+
+/* A statistic of the VM by its name, or -1. */
+static int64_t vm_stat(struct test_vm *vm, const char *name)
+{
+	int fd = ioctl(vm->fd, KVM_GET_STATS_FD, 0);
+	struct kvm_stats_header h;
+	struct {
+		struct kvm_stats_desc d;
+		char name[64];
+	} e;
+	int64_t val = -1;
+	uint32_t i;
+
+	if (fd < 0 || pread(fd, &h, sizeof(h), 0) != sizeof(h))
+		return -1;
+	for (i = 0; i < h.num_desc && val < 0; i++) {
+		size_t size = sizeof(e.d) + h.name_size;
+
+		memset(&e, 0, sizeof(e));
+		if (pread(fd, &e, size, h.desc_offset + i * size) != (ssize_t)size)
+			break;
+		if (!strcmp(e.d.name, name) &&
+		    pread(fd, &val, sizeof(val), h.data_offset + e.d.offset) != sizeof(val))
+			break;
+	}
+	close(fd);
+	return val;
+}
+
+/* How much of the area the host has in large pages, in KiB. */
+static long host_large(const void *start)
+{
+	FILE *f = fopen("/proc/self/smaps", "r");
+	unsigned long from, to;
+	bool inside = false;
+	char line[256];
+	long kib = 0, n;
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+			inside = (unsigned long)start >= from && (unsigned long)start < to;
+		else if (inside && sscanf(line, "AnonHugePages: %ld", &n) == 1)
+			kib = n;
+	}
+	if (f)
+		fclose(f);
+	return kib;
+}
+
+static void write_all(void)
+{
+	uint64_t page;
+
+	for (;;) {
+		for (page = 0; page < PAGES; page++)
+			WORD(page, 0)++;
+		guest_sync(0);
+	}
+}
+
+TEST_F_TIMEOUT(stress, large_pages, 300)
+{
+	struct test_vcpu *v = self->vcpu[0];
+
+	memset(self->mem, 1, SIZE);
+	if (host_large(self->mem) < (long)(SIZE / 1024))
+		SKIP(return, "the host gives no large pages");
+	ASSERT_EQ(0, vm_set_region(&self->vm, SLOT_FREE, GPA_FREE, SIZE, self->mem, 0));
+	vcpu_start(v, write_all);
+	vcpu_expect(v, MSG_SYNC);
+	EXPECT_LE((int64_t)(SIZE / LARGE), vm_stat(&self->vm, "pages_2m"));
+
+	/* The dirty log splits them, its end brings them back. */
+	ASSERT_EQ(0, vm_set_region(&self->vm, SLOT_FREE, GPA_FREE, SIZE, self->mem,
+				   KVM_MEM_LOG_DIRTY_PAGES));
+	vcpu_expect(v, MSG_SYNC);
+	EXPECT_LE((int64_t)PAGES, vm_stat(&self->vm, "pages_4k"));
+	ASSERT_EQ(0, vm_set_region(&self->vm, SLOT_FREE, GPA_FREE, SIZE, self->mem, 0));
+	vcpu_expect(v, MSG_SYNC);
+	EXPECT_GT((int64_t)PAGES, vm_stat(&self->vm, "pages_4k"));
+	EXPECT_LE((int64_t)(SIZE / LARGE), vm_stat(&self->vm, "pages_2m"));
+	ASSERT_EQ(0, vm_set_region(&self->vm, SLOT_FREE, 0, 0, self->mem, 0));
+	EXPECT_GT((int64_t)(SIZE / LARGE), vm_stat(&self->vm, "pages_2m"));
+}
+
 /* ---- live migration ---- */
 
 static void count_pages(int me)
