@@ -344,7 +344,7 @@ verdict_t keel_exit_pause(struct x86_vcpu *vcpu)
 {
 	verdict_t v = skip(vcpu);
 
-	yield();
+	vcpu_spin_yield(&vcpu->v, st_read(vcpu, ST_CS)->cpl == 0);
 	return v;
 }
 KEEL_EXPORT(keel_exit_pause);

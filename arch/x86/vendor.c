@@ -42,10 +42,12 @@ int keel_vendor_register(const struct vendor_ops *ops)
 		ret = -EBUSY;
 	} else {
 		keel_vendor = *ops;
+		keel_vendor.name = NULL;
 		update_calls(ops);
 		ret = x86_vendor_setup() ?: hw_vendor_added();
-		if (ret)
-			keel_vendor.name = NULL;
+		/* arch_ready() from here on: everything before is visible with it. */
+		if (!ret)
+			smp_store_release(&keel_vendor.name, ops->name);
 	}
 	mutex_unlock(&vendor_lock);
 	return ret;
@@ -73,7 +75,7 @@ KEEL_EXPORT(keel_vendor_unregister);
 
 bool arch_ready(void)
 {
-	return READ_ONCE(keel_vendor.name);
+	return smp_load_acquire(&keel_vendor.name);
 }
 
 struct module *arch_vendor_owner(void)
