@@ -69,7 +69,8 @@ static bool wants_service(const struct ioapic *io, unsigned int pin)
 	return (io->line & BIT(pin)) && (rte & RTE_LEVEL) && !(rte & (RTE_MASKED | RTE_REMOTE_IRR));
 }
 
-int ioapic_set_irq(struct ioapic *io, unsigned int pin, unsigned int source, bool level, bool status)
+int ioapic_set_irq(struct ioapic *io, unsigned int pin, unsigned int source, bool level,
+		   bool status)
 {
 	bool was;
 
@@ -156,7 +157,7 @@ static void write_rte(struct ioapic *io, unsigned int pin, bool high, u32 val)
 	else
 		new = (old & ~0xffffffffull) | (val & ~(u32)RTE_READ_ONLY) | (old & RTE_READ_ONLY);
 	new &= RTE_IMPLEMENTED;
-	/* Remote IRR means nothing for an edge. Guests without an EOI register clear it this way. */
+	/* Remote IRR means nothing for an edge: guests without EOI register clear it so. */
 	if (!(new & RTE_LEVEL))
 		new &= ~RTE_REMOTE_IRR;
 	if (new == old)

@@ -33,7 +33,7 @@ struct ioapic {
 	u32		id;
 	u8		version;		/* 0x11, or 0x20: with EOI register */
 	u32		line;			/* pins that are up */
-	u32		held;			/* pins whose next delivery ioapic_release() makes */
+	u32		held;			/* pins that wait for ioapic_release() */
 	u32		acked;			/* pins that got an EOI since the owner looked */
 	u32		unmasked;		/* pins that were unmasked since the owner looked */
 	bool		changed;		/* an entry changed since the owner looked */
@@ -52,10 +52,11 @@ void ioapic_out_hold(struct ioapic *io);
 
 void ioapic_init(struct ioapic *io);
 /*
- * Any @source (0-63) moves @pin. >0 delivered, 0 coalesced, <0 masked or nobody there. @status: the
- * caller wants to know whether the guest has seen the last RTC interrupt.
+ * Any @source (0-63) moves @pin. >0 delivered, 0 coalesced, <0 masked or nobody there.
+ * @status: the caller wants to know whether the guest has seen the last RTC interrupt.
  */
-int ioapic_set_irq(struct ioapic *io, unsigned int pin, unsigned int source, bool level, bool status);
+int ioapic_set_irq(struct ioapic *io, unsigned int pin, unsigned int source, bool level,
+		   bool status);
 u32 ioapic_read(struct ioapic *io, u32 offset);
 void ioapic_write(struct ioapic *io, u32 offset, u32 val);
 /* An APIC broadcast the end of @vector: fills acked. Then, after the notifiers of these: */

@@ -25,11 +25,13 @@ bool irqchip_has_pic_in_kernel(const struct x86_vm *vm)
 
 bool arch_irqchip_in_kernel(struct vm *vm)
 {
+	/* Pairs with the release at the end of a creation. */
 	return smp_load_acquire(&to_x86_vm(vm)->irqchip.mode) != IRQCHIP_NONE;
 }
 
 bool arch_irqchip_full(struct vm *vm)
 {
+	/* Pairs with the release at the end of a creation. */
 	return smp_load_acquire(&to_x86_vm(vm)->irqchip.mode) == IRQCHIP_FULL;
 }
 
@@ -140,6 +142,7 @@ int irqchip_create_split(struct x86_vm *vm, u32 nr_routes)
 	if (vm->irqchip.mode != IRQCHIP_NONE || vm->vm.created_vcpus)
 		return -EEXIST;
 	vm->irqchip.split_pins = nr_routes;
+	/* Pairs with the acquire of arch_irqchip_in_kernel(). */
 	smp_store_release(&vm->irqchip.mode, IRQCHIP_SPLIT);
 	return 0;
 }

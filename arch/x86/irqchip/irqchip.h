@@ -72,7 +72,7 @@ struct vm_irqchip {
 enum { APIC_EVENT_INIT, APIC_EVENT_SIPI };
 
 struct vcpu_apic {
-	struct lapic	lapic;		/* lapic.regs is NULL without an in-kernel APIC; then base is still good */
+	struct lapic	lapic;		/* without in-kernel APIC regs is NULL, base good */
 	unsigned long	pending_events;	/* [x] APIC_EVENT_* */
 	u8		sipi_vector;	/* [x] */
 	u8		eoi_vector;	/* [v] of REQ_IOAPIC_EOI_EXIT */
@@ -80,7 +80,7 @@ struct vcpu_apic {
 	s8		cr8_exits;	/* [v] what the vendor was told last, -1: nothing yet */
 	int		timer_cpu;	/* [v] where the timer was started */
 	struct hrtimer	timer;
-	gpa_t		vapic_addr;	/* [v] KVM_SET_VAPIC_ADDR: the TPR in guest memory, 0: none */
+	gpa_t		vapic_addr;	/* [v] KVM_SET_VAPIC_ADDR: TPR in guest memory, or 0 */
 	struct {			/* [v] */
 		bool	on;		/* KVM_TPR_ACCESS_REPORTING */
 		bool	write;
@@ -95,22 +95,24 @@ bool irqchip_has_pic_in_kernel(const struct x86_vm *vm);	/* full */
 void irqchip_vm_init(struct x86_vm *vm);
 void irqchip_vm_pre_destroy(struct x86_vm *vm);		/* timers and work off; vCPUs still there */
 void irqchip_vm_destroy(struct x86_vm *vm);
-int irqchip_vcpu_init(struct x86_vcpu *vcpu);		/* local APIC if the VM has one; sets mp_state */
+/* The local APIC if the VM has one; sets mp_state. -ENOMEM. */
+int irqchip_vcpu_init(struct x86_vcpu *vcpu);
 void irqchip_vcpu_postcreate(struct x86_vcpu *vcpu);
 void irqchip_vcpu_destroy(struct x86_vcpu *vcpu);
 void irqchip_vcpu_reset(struct x86_vcpu *vcpu, bool init);
 void irqchip_vcpu_load(struct x86_vcpu *vcpu, int cpu);	/* preemption off: timers may move */
 /* The guest's CPUID was set: TSC-deadline and x2APIC follow guest_has(). Own thread. */
 void irqchip_cpuid_changed(struct x86_vcpu *vcpu);
-/* The guest's TSC jumped or changed its rate: an armed TSC deadline is computed anew. Own thread. */
+/* The guest's TSC jumped or changed its rate: an armed deadline is computed anew. Own thread. */
 void irqchip_tsc_changed(struct x86_vcpu *vcpu);
 
 /* Run loop, own thread, interrupts on. */
-verdict_t irqchip_handle_requests(struct x86_vcpu *vcpu);	/* SCAN_IOAPIC, IOAPIC_EOI_EXIT, PIT_TIMER, ... */
-/* REQ_APIC_INIT_SIPI: do the INIT (vcpu_reset()) and SIPI (vcpu_deliver_sipi()), set mp_state. 0. */
+/* REQ_IOAPIC_EOI_EXIT, REQ_TPR_ACCESS. */
+verdict_t irqchip_handle_requests(struct x86_vcpu *vcpu);
+/* REQ_APIC_INIT_SIPI: vcpu_reset() for INIT, vcpu_deliver_sipi() for SIPI, mp_state. 0. */
 int irqchip_accept_init_sipi(struct x86_vcpu *vcpu);
 
-/* Is an interrupt (LAPIC by PPR, PIC through LVT0 or without LAPIC, split ExtINT) waiting? Few instructions; any thread. */
+/* Is an interrupt of the LAPIC (by PPR) or the PIC (by LVT0) waiting? Any thread. */
 bool irqchip_irq_pending(struct x86_vcpu *vcpu);
 /* Take it into service: vector, or -1. Own thread. */
 int irqchip_irq_ack(struct x86_vcpu *vcpu);
@@ -119,10 +121,10 @@ bool irqchip_ready_for_user_irq(struct x86_vcpu *vcpu);
 /* A pending interrupt is held back by the TPR: CR8 writes must exit (vendor op cr8_intercept). */
 void irqchip_update_cr8_intercept(struct x86_vcpu *vcpu);
 
-/* vapic_addr is not 0: the guest may have changed its TPR in memory. Before events are looked at; may sleep. */
+/* vapic_addr is not 0: the guest may have changed its TPR there. Before events; may sleep. */
 void irqchip_vapic_read(struct x86_vcpu *vcpu);
 
-/* CR8 as the APIC's TPR, or the stored value without an in-kernel APIC: cr.c's keel_get/set_cr8() use these. */
+/* CR8 as the APIC's TPR, or the stored value without an in-kernel APIC: for cr.c. */
 u8 irqchip_get_cr8(struct x86_vcpu *vcpu);
 void irqchip_set_cr8(struct x86_vcpu *vcpu, u8 cr8);
 
@@ -136,7 +138,10 @@ void irqchip_unblock_init(struct x86_vcpu *vcpu);
 /* The performance counters overflowed: LVT PC, which is masked then (SDM 3 11.5.1). Own thread. */
 void irqchip_pmi(struct x86_vcpu *vcpu);
 
-/* x2APIC MSRs and TSC deadline: 0 or 1 (#GP). fast_msr_write: interrupts off; true if it was done completely. */
+/*
+ * x2APIC MSRs and TSC deadline: 0 or 1 (#GP). fast_msr_write: interrupts off; true if it was done
+ * completely.
+ */
 int irqchip_msr_read(struct x86_vcpu *vcpu, u32 index, u64 *val, bool host);
 int irqchip_msr_write(struct x86_vcpu *vcpu, u32 index, u64 val, bool host);
 bool irqchip_fast_msr_write(struct x86_vcpu *vcpu, u32 index, u64 val);

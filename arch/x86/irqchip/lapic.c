@@ -17,13 +17,12 @@ enum {
 struct lapic_reg {
 	u8	access;
 	u32	writable;	/* bits that a write changes */
-	u32	ignored;	/* read-only bits that a write may hold; the rest is #GP in x2APIC mode */
+	u32	ignored;	/* read-only bits that a write may hold; the rest is #GP by MSR */
 };
 
 #define LVT_COMMON	(LVT_VECTOR | LVT_MASKED)
 #define LVT_MODE_BITS	0x700u
 #define LVT_LINT	(LVT_COMMON | LVT_MODE_BITS | LVT_POLARITY | LVT_LEVEL)
-#define R8(n, r)	[(r) / 16 ... (r) / 16 + 7] = { n, 0, 0 }
 
 /* SDM 3 tables 11-1 and 11-6. */
 static const struct lapic_reg lapic_regs[LAPIC_REGS_SIZE / 16] = {
@@ -37,9 +36,8 @@ static const struct lapic_reg lapic_regs[LAPIC_REGS_SIZE / 16] = {
 	[LAPIC_LDR / 16]	 = { R_ALL | W_X1, 0xff000000, 0 },
 	[LAPIC_DFR / 16]	 = { R_X1 | W_X1, 0xf0000000, 0 },
 	[LAPIC_SVR / 16]	 = { R_ALL | W_ALL, 0x3ff | SVR_EOI_SUPPRESS, 0 },
-	R8(R_ALL, LAPIC_ISR),
-	R8(R_ALL, LAPIC_TMR),
-	R8(R_ALL, LAPIC_IRR),
+	/* ISR, TMR and IRR, 8 registers each, lie behind each other. */
+	[LAPIC_ISR / 16 ... LAPIC_IRR / 16 + 7] = { R_ALL, 0, 0 },
 	[LAPIC_ESR / 16]	 = { R_ALL | W_ALL, 0, 0 },
 	[LAPIC_LVT_CMCI / 16]	 = { R_ALL | W_ALL, LVT_COMMON | LVT_MODE_BITS, LVT_PENDING },
 	/* By MSR it has its own function. */

@@ -26,10 +26,10 @@ struct lapic_timer {
 };
 
 struct lapic {
-	u8		*regs;		/* [c] the register page, 16 bytes per register; NULL: no APIC */
+	u8		*regs;		/* [c] register page, 16 bytes a register; NULL: no APIC */
 	unsigned long	irr_words;	/* [x] bit n: IRR register n may hold a bit */
 	unsigned long	isr_words;	/* [v] bit n: ISR register n holds a bit */
-	u8		gate;		/* [v] PPR class that a vector must exceed; 0xff: APIC is off */
+	u8		gate;		/* [v] PPR class that a vector must exceed; 0xff: off */
 	u8		mode;		/* [v] enum lapic_mode, from base; read by any CPU */
 	bool		sw_enabled;	/* [v] SVR bit 8 and not off; read by any CPU */
 	bool		extint_ok;	/* [v] takes interrupts of the PIC; read by any CPU */
@@ -44,7 +44,7 @@ struct lapic {
 	/* Configuration, [v]; the owner follows CPUID and capabilities. */
 	u8		nr_lvt;		/* 6, or 7 with CMCI */
 	bool		eoi_suppress_offered;	/* version bit 24, SVR bit 12 */
-	bool		eoi_suppress_works;	/* ... and the EOI is in fact kept from the I/O APIC */
+	bool		eoi_suppress_works;	/* and the EOI is in fact kept from the I/O APIC */
 	bool		tsc_deadline_offered;
 	u32		min_period_ns;	/* shortest period of a periodic timer */
 };
@@ -53,9 +53,9 @@ struct lapic {
 struct lapic_domain {
 	struct lapic_map __rcu *map;
 	bool		x2apic_format;	/* ids of messages and of KVM_GET_LAPIC have 32 bits */
-	bool		broadcast_quirk; /* 0xff from I/O APIC or MSI reaches x2APICs as a broadcast */
+	bool		broadcast_quirk; /* 0xff of I/O APIC or MSI reaches x2APICs as broadcast */
 	u32		turn;		/* [x] round robin of lowest-priority delivery */
-	unsigned long	edge_eoi[4];	/* [x] vectors whose EOI is reported though edge-triggered */
+	unsigned long	edge_eoi[4];	/* [x] edge vectors whose EOI is reported too */
 };
 
 /*
@@ -75,7 +75,9 @@ struct lapic_map {
 	struct lapic	*phys[];	/* by physical id */
 };
 
-enum lapic_logical { LOGICAL_NONE, LOGICAL_FLAT, LOGICAL_CLUSTER, LOGICAL_X2APIC, LOGICAL_MIXED };
+enum lapic_logical {
+	LOGICAL_NONE, LOGICAL_FLAT, LOGICAL_CLUSTER, LOGICAL_X2APIC, LOGICAL_MIXED
+};
 
 /* A message on the bus between APICs. */
 struct apic_msg {
@@ -90,9 +92,10 @@ struct apic_msg {
 };
 
 /* ---- provided by the surroundings ---- */
-void lapic_out_irq(struct lapic *a, u8 vector, bool level);	/* IRR got a bit: kick; any context */
+/* IRR got a bit: kick. Any context. */
+void lapic_out_irq(struct lapic *a, u8 vector, bool level);
 void lapic_out_extint(struct lapic *a);		/* the PIC is to be asked: kick; any context */
-void lapic_out_recheck(struct lapic *a);	/* an interrupt became deliverable; own thread, no kick [v] */
+void lapic_out_recheck(struct lapic *a);	/* an interrupt became deliverable; no kick [v] */
 void lapic_out_lint0_nmi(struct lapic *a, bool on);	/* lint0_nmi changed [v] */
 void lapic_out_nmi(struct lapic *a);
 void lapic_out_smi(struct lapic *a);
@@ -112,9 +115,9 @@ u64 lapic_in_tsc_to_ns(struct lapic *a, u64 ticks);	/* by the guest's TSC rate; 
 /* ---- lapic.c: registers ---- */
 /* @regs: a zeroed page. The APIC is left as after power-up. */
 void lapic_init(struct lapic *a, struct lapic_domain *domain, u8 *regs, u32 id);
-/* INIT keeps base and id. @extint: LVT0 starts as ExtINT (the BSP, KVM_X86_QUIRK_LINT0_REENABLED). */
+/* INIT keeps base and id. @extint: LVT0 starts as ExtINT (KVM_X86_QUIRK_LINT0_REENABLED). */
 void lapic_reset(struct lapic *a, bool init, bool bsp, bool extint);
-/* IA32_APIC_BASE: may it change from @old to @val? @reserved: bits that this guest's CPUID does not allow. */
+/* IA32_APIC_BASE: may it change from @old to @val? @reserved: bits that CPUID does not allow. */
 bool lapic_base_ok(u64 old, u64 val, u64 reserved, bool host);
 /* 0, or 1: #GP. [v] */
 int lapic_set_base(struct lapic *a, u64 val, u64 reserved, bool host);
@@ -140,7 +143,7 @@ int lapic_local_deliver(struct lapic *a, u32 lvt_reg);
 void lapic_error(struct lapic *a, u32 esr_bit);
 int lapic_highest_irr(const struct lapic *a);		/* vector or -1, whatever its priority */
 int lapic_highest_isr(const struct lapic *a);		/* vector or -1 [v] */
-int lapic_ack(struct lapic *a);				/* take the pending vector into service, or -1 */
+int lapic_ack(struct lapic *a);				/* pending vector into service, or -1 */
 void lapic_eoi(struct lapic *a);
 void lapic_set_tpr(struct lapic *a, u8 tpr);
 void lapic_update_ppr(struct lapic *a);
@@ -154,7 +157,7 @@ void lapic_map_init(struct lapic_map *map, u32 size);
 /* Add to the list of all; @a->id < size, and no more than size in total. Then rebuild. */
 void lapic_map_add(struct lapic_map *map, struct lapic *a);
 void lapic_map_rebuild(struct lapic_map *map);
-/* >0: number of APICs that took it, 0 coalesced, -1 nobody there. @src: sender, or NULL. Any context. */
+/* >0: number of APICs that took it, 0 coalesced, -1 nobody. @src: sender, or NULL. Any context. */
 int lapic_deliver(struct lapic_domain *d, struct lapic_map *map, struct lapic *src,
 		  const struct apic_msg *m);
 bool lapic_match(struct lapic_domain *d, struct lapic *a, const struct apic_msg *m);

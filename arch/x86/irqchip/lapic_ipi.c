@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Messages between APICs: who is meant (SDM 3 11.6.2, 11.12.9), and the map that answers it fast. */
+/* Messages between APICs: who is meant (SDM 3 11.6.2, 11.12.9), and the map that tells fast. */
 #include "lapic.h"
 
 #define MAX_TARGETS	16	/* a cluster of x2APICs; flat and cluster mode have 8 and 4 */
@@ -81,8 +81,7 @@ void lapic_map_add(struct lapic_map *map, struct lapic *a)
 	if (map->nr >= map->size)
 		return;
 	map->all[map->nr] = a;
-	/* Readers walk all[] up to nr. */
-	smp_wmb();
+	smp_wmb();	/* the entry before nr; pairs with whoever walks all[] up to nr */
 	WRITE_ONCE(map->nr, map->nr + 1);
 }
 
@@ -147,14 +146,14 @@ void lapic_map_rebuild(struct lapic_map *map)
 	u32 i;
 
 	WRITE_ONCE(map->seq, map->seq + 1);
-	smp_wmb();
+	smp_wmb();	/* odd before the first change; pairs with map_lookup() */
 	memset(map->phys, 0, map->size * sizeof(map->phys[0]));
 	memset(map->logical, 0, sizeof(map->logical));
 	map->phys_unique = true;
 	map->logical_kind = LOGICAL_NONE;
 	for (i = 0; i < map->nr; i++)
 		map_one(map, map->all[i]);
-	smp_wmb();
+	smp_wmb();	/* the last change before even; pairs with map_lookup() */
 	WRITE_ONCE(map->seq, map->seq + 1);
 }
 
@@ -177,6 +176,11 @@ static struct lapic *map_logical_bit(const struct lapic_map *map, u8 kind, u32 d
 	return READ_ONCE(map->logical[kind == LOGICAL_FLAT ? bit : (dest >> 4 & 15) * 4 + bit]);
 }
 
+static u32 logical_mask(u8 kind)
+{
+	return kind == LOGICAL_X2APIC ? 0xffff : kind == LOGICAL_FLAT ? 0xff : 0xf;
+}
+
 /*
  * The targets of a message that is no broadcast: their number, or -1 when the map
  * cannot tell and every APIC has to be asked.
@@ -185,33 +189,34 @@ static int map_lookup(const struct lapic_map *map, const struct apic_msg *m,
 		      struct lapic *to[MAX_TARGETS])
 {
 	unsigned int seq = READ_ONCE(map->seq);
-	u8 kind = READ_ONCE(map->logical_kind);
 	u32 bits;
 	int n = 0;
+	u8 kind;
 
 	if (seq & 1)
 		return -1;
-	smp_rmb();
+	smp_rmb();	/* seq before the map; pairs with lapic_map_rebuild() */
 	if (!m->logical) {
 		to[0] = map_phys(map, m->dest);
 		n = to[0] ? 1 : 0;
 		if (!READ_ONCE(map->phys_unique))
 			return -1;
 	} else {
+		kind = READ_ONCE(map->logical_kind);
 		/* Logical x2APIC ids are looked up by the physical ones that they stand for. */
 		if (kind == LOGICAL_MIXED ||
 		    (kind == LOGICAL_X2APIC && !READ_ONCE(map->phys_unique)))
 			return -1;
 		if (kind == LOGICAL_NONE || (kind != LOGICAL_X2APIC && m->dest > 0xff))
 			return 0;
-		bits = m->dest & (kind == LOGICAL_X2APIC ? 0xffff : kind == LOGICAL_FLAT ? 0xff : 0xf);
+		bits = m->dest & logical_mask(kind);
 		for (; bits; bits &= bits - 1) {
 			to[n] = map_logical_bit(map, kind, m->dest, __ffs(bits));
 			if (to[n] && (!n || to[n] != to[n - 1]))
 				n++;
 		}
 	}
-	smp_rmb();
+	smp_rmb();	/* the map before seq; pairs with lapic_map_rebuild() */
 	return READ_ONCE(map->seq) == seq ? n : -1;
 }
 
@@ -248,7 +253,7 @@ static int deliver_slow(struct lapic_domain *d, struct lapic_map *map, struct la
 	u32 turn = READ_ONCE(d->turn), i;
 	int sum = -1;
 
-	smp_rmb();
+	smp_rmb();	/* nr before the entries; pairs with lapic_map_add() */
 	if (lowest)
 		WRITE_ONCE(d->turn, turn + 1);
 	else
@@ -301,7 +306,7 @@ bool lapic_dest_in_use(struct lapic_domain *d, struct lapic_map *map, const stru
 	u32 nr = min(READ_ONCE(map->nr), map->size);
 	u32 i;
 
-	smp_rmb();
+	smp_rmb();	/* nr before the entries; pairs with lapic_map_add() */
 	for (i = 0; i < nr; i++) {
 		if (lapic_match(d, map->all[i], m) && lapic_vector_in_use(map->all[i], m->vector))
 			return true;

@@ -32,7 +32,7 @@ static void clear_irr(struct lapic *a, u8 vector)
 	if (lapic_get(a, LAPIC_IRR + n * 0x10))
 		return;
 	clear_bit(n, &a->irr_words);
-	smp_mb__after_atomic();
+	smp_mb__after_atomic();	/* summary before word; pairs with lapic_accept_fixed() */
 	if (lapic_get(a, LAPIC_IRR + n * 0x10))
 		set_bit(n, &a->irr_words);
 }
@@ -129,6 +129,7 @@ int lapic_accept_fixed(struct lapic *a, u8 vector, bool level)
 	}
 	set_tmr(a, vector, level);
 	was = test_and_set_bit(vector & 31, lapic_word(a, LAPIC_IRR, vector));
+	/* The atomic above is a full barrier: the word before the summary. */
 	if (!test_bit(n, &a->irr_words))
 		set_bit(n, &a->irr_words);
 	if (was)

@@ -9,7 +9,7 @@
 #include "lapic.h"
 
 /* Far enough for any guest, and no sum with a clock value overflows. */
-#define FOREVER_NS	(1ull << 61)
+#define FOREVER_NS	BIT_ULL(61)
 /* A TSC deadline that comes early by less than this has come. */
 #define TSC_SLACK_NS	1000
 

@@ -12,7 +12,7 @@
 
 #define PIT_HZ		1193182u
 /* Lost ticks beyond this many are not made up for. */
-#define PIT_MAX_PENDING	(1u << 20)
+#define PIT_MAX_PENDING	((u32)BIT(20))
 
 struct pit_channel {
 	struct kvm_pit_channel_state s;	/* count: 1 to 65536, in binary also with BCD */
@@ -37,7 +37,7 @@ struct pit {
 
 /* ---- provided by the surroundings, called under the owner's lock ---- */
 u64 pit_in_now(struct pit *pit);
-/* pit_fire() at @deadline_ns; 0: no more. Does not wait: pit_fire() ignores a call that is too early. */
+/* pit_fire() at @deadline_ns; 0: no more. Need not wait: pit_fire() ignores an early call. */
 void pit_out_timer(struct pit *pit, u64 deadline_ns);
 /* An edge on the line of channel 0: >0 delivered, 0 coalesced, <0 masked. */
 int pit_out_irq(struct pit *pit);

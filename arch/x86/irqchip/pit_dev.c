@@ -19,6 +19,7 @@ static struct x86_vm *vm_of(struct pit *pit)
 
 static bool pit_exists(struct x86_vm *vm)
 {
+	/* Pairs with the release in create_pit(). */
 	return smp_load_acquire(&vm->irqchip.pit.exists);
 }
 
@@ -218,6 +219,7 @@ static long create_pit(struct x86_vm *vm, u32 flags)
 	ret = register_ports(vm, flags);
 	if (ret)
 		return ret;
+	/* Pairs with the acquire in pit_exists(). */
 	smp_store_release(&d->exists, true);
 	irq_ack_register(&vm->vm, &d->ack);
 	return 0;

@@ -43,10 +43,11 @@ typedef int64_t s64;
 #define fallthrough		__attribute__((__fallthrough__))
 #define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
 #define WRITE_ONCE(x, v)	__atomic_store_n(&(x), (v), __ATOMIC_RELAXED)
-#define smp_mb__after_atomic()	__atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define smp_mb__after_atomic()	smp_mb()	/* a fence as well */
+/* Fences of the compiler stand in for the kernel's barriers. */
 #define smp_mb()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
-#define smp_rmb()		__atomic_thread_fence(__ATOMIC_ACQUIRE)
-#define smp_wmb()		__atomic_thread_fence(__ATOMIC_RELEASE)
+#define smp_rmb()		__atomic_thread_fence(__ATOMIC_ACQUIRE) /* as the kernel means it */
+#define smp_wmb()		__atomic_thread_fence(__ATOMIC_RELEASE) /* likewise */
 #define array_index_nospec(i, n) ((i) < (n) ? (i) : 0)
 #define min(a, b)		((a) < (b) ? (a) : (b))
 #define max(a, b)		((a) > (b) ? (a) : (b))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The local APIC as a part of a vCPU: lifetime, timer, kicks, INIT and SIPI, the place in the map. */
+/* The local APIC as a part of a vCPU: lifetime, timer, kicks, INIT, SIPI, its place in the map. */
 #include <linux/gfp.h>
 #include <linux/ktime.h>
 #include <linux/log2.h>

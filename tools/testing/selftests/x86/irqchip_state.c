@@ -38,7 +38,7 @@ static void set_reg(struct kvm_lapic_state *s, unsigned int off, uint32_t v)
 	memcpy(s->regs + off, &v, 4);
 }
 
-/* ---- FAULTS 12: every ioctl without, with a split and with all controllers, with and without vCPU ---- */
+/* ---- FAULTS 12: every ioctl with none, split, all controllers; with and without vCPU ---- */
 
 static void vm_grammar(struct __test_metadata *_metadata, struct test_vm *vm,
 		       enum test_irqchip mode, bool pit)

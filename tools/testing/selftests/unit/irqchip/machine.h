@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Surroundings for the interrupt controllers: a clock, CPUs that count what reaches them, timers. */
+/* Surroundings for the controllers: a clock, CPUs that count what reaches them, timers. */
 #ifndef UNIT_IRQCHIP_MACHINE_H
 #define UNIT_IRQCHIP_MACHINE_H
 
