@@ -24,18 +24,20 @@
 static int cmpxchg16_user(void __user *p, void *old, const void *new)
 {
 	u64 o[2], n[2];
-	int err = 0;
-	bool done;
+	int err = -EFAULT;
+	bool done = false;
 
 	memcpy(o, old, sizeof(o));
 	memcpy(n, new, sizeof(n));
 	__uaccess_begin_nospec();
-	asm volatile("1: lock cmpxchg16b %[mem]\n"
+	asm volatile("1: lock cmpxchg16b %[mem]\n\t"
+		     "setz %[done]\n\t"
+		     "xorl %[err], %[err]\n"
 		     "2:\n"
-		     _ASM_EXTABLE_TYPE_REG(1b, 2b, EX_TYPE_EFAULT_REG, %[err])
-		     : "=@ccz" (done), [err] "+r" (err), "+a" (o[0]), "+d" (o[1])
+		     _ASM_EXTABLE_UA(1b, 2b)
+		     : [done] "+q" (done), [err] "+r" (err), "+a" (o[0]), "+d" (o[1])
 		     : [mem] "m" (*(u8 (__force *)[16])p), "b" (n[0]), "c" (n[1])
-		     : "memory");
+		     : "memory", "cc");
 	__uaccess_end();
 	if (err)
 		return err;
