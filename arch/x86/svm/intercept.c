@@ -252,6 +252,8 @@ void svm_update_intercepts(struct x86_vcpu *vcpu)
 	svm_touch(svm, CLEAN_INTERCEPTS);
 	svm_apply_intercepts(svm);
 	update_msrpm(svm);
+	svm->uses_tsc_aux = svm_caps.tsc_aux && (guest_has(vcpu, X86_FEATURE_RDTSCP) ||
+						 guest_has(vcpu, X86_FEATURE_RDPID));
 }
 
 void svm_cr8_intercept(struct x86_vcpu *vcpu, bool on)

@@ -158,7 +158,7 @@ void svm_prepare(struct x86_vcpu *vcpu)
 		s->g_pat = vcpu->msr.pat;
 		svm_touch(svm, CLEAN_NP);
 	}
-	if (svm_caps.tsc_aux && unlikely(svm->tsc_aux != vcpu->msr.tsc_aux)) {
+	if (unlikely(svm->tsc_aux != vcpu->msr.tsc_aux) && svm->uses_tsc_aux) {
 		svm->tsc_aux = vcpu->msr.tsc_aux;
 		wrmsrq(MSR_TSC_AUX, svm->tsc_aux);
 	}

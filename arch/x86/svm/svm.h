@@ -103,6 +103,7 @@ struct svm_vcpu {
 	bool			no_svm;		/* the last entry found SVM taken away */
 	u8			tpr;		/* V_TPR as it was before the entry */
 	u64			tsc_ratio;
+	bool			uses_tsc_aux;	/* the guest can read it */
 	u64			tsc_aux;	/* in the MSR while host_saved */
 	u64			virt_spec_ctrl;	/* guest's MSR VIRT_SPEC_CTRL */
 
