@@ -5,6 +5,7 @@
  * the host's CR4.MCE and EFER.SVME are always in it.
  */
 #include <linux/printk.h>
+#include <linux/ratelimit.h>
 #include <linux/string.h>
 #include <asm/msr-index.h>
 #include <asm/processor-flags.h>
@@ -263,11 +264,12 @@ static void dump_seg(const char *name, const struct svm_vmcb_seg *s)
 /* For debugging a refused entry; off unless the module parameter asks for it: a guest can cause it. */
 void svm_dump(struct x86_vcpu *vcpu)
 {
+	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL, 2);
 	struct svm_vmcb *vmcb = to_svm(vcpu)->vmcb;
 	const struct svm_vmcb_control *c = &vmcb->control;
 	const struct svm_vmcb_save *s = &vmcb->save;
 
-	if (!READ_ONCE(svm_dump_invalid) || !printk_ratelimit())
+	if (!READ_ONCE(svm_dump_invalid) || !__ratelimit(&limit))
 		return;
 	pr_info("kvm_amd: exit %llx info %llx %llx int %08x %08x\n", c->exit_code, c->exit_info1,
 		c->exit_info2, c->exit_int_info, c->exit_int_error);
