@@ -70,7 +70,7 @@ static noinstr void enter_guest_noinstr(struct x86_vcpu *vcpu)
 
 static void run_once(struct x86_vcpu *vcpu)
 {
-	u32 dirty = vcpu->dirty;
+	u32 dirty = vcpu->dirty, known = vcpu->known;
 
 	if (dirty) {
 		vcpu->dirty = 0;
@@ -83,6 +83,11 @@ static void run_once(struct x86_vcpu *vcpu)
 	vcpu->exit.insn_len = 0;
 	vcpu->exit.event_cut_short = false;
 	vendor_call(exited)(vcpu);
+	/* A refused entry has changed nothing; what the vendor's block holds now is not to be trusted. */
+	if (unlikely(vcpu->exit.entry_failed)) {
+		vcpu->known |= known;
+		vcpu->dirty |= known;
+	}
 }
 
 static void trace_exit(struct x86_vcpu *vcpu)
@@ -116,6 +121,7 @@ static bool run_guest(struct x86_vcpu *vcpu)
 /* The mode store is ordered before the last look at requests; see vcpu.h. */
 static bool may_enter(struct x86_vcpu *vcpu)
 {
+	/* Pairs with the barrier between request and mode in vcpu_kick(). */
 	smp_store_mb(vcpu->v.mode, VCPU_IN_GUEST);
 	keel_xfer_prepare();
 	return !vcpu_has_requests(&vcpu->v) && !keel_xfer_work_pending();

@@ -13,12 +13,15 @@ VENDOR_OPS(X)
 struct vendor_ops keel_vendor;
 static DEFINE_MUTEX(vendor_lock);
 
+/* Every operation is mandatory. */
 static bool ops_complete(const struct vendor_ops *ops)
 {
-#define X(op) if (!ops->op) return false;
+	bool missing = false;
+
+#define X(op) missing |= !ops->op;
 	VENDOR_OPS(X)
 #undef X
-	return ops->vm_size >= sizeof(struct x86_vm) &&
+	return !missing && ops->vm_size >= sizeof(struct x86_vm) &&
 	       ops->vcpu_size >= sizeof(struct x86_vcpu);
 }
 
