@@ -191,9 +191,17 @@ static void fetch_common(struct svm_vcpu *svm)
 	svm->x.known |= ST_RIP | ST_RFLAGS | ST_RSP | ST_SHADOW | ST_EFER;
 }
 
-/* The event that was to be injected stays with event.c: it decides again. */
+/*
+ * The event that was to be injected stays with event.c: it decides again. QEMU's emulation
+ * stores the host's registers in the block of a refused guest, and clears int_ctl: without
+ * V_INTR_MASKING the next guest would hold back the host's interrupts. Nothing there is believed.
+ */
 static void entry_failed(struct x86_vcpu *vcpu)
 {
+	struct svm_vcpu *svm = to_svm(vcpu);
+
+	svm->vmcb->control.int_ctl |= V_INTR_MASKING;
+	svm->vmcb->control.clean = 0;
 	vcpu->exit.reason = VMCB_EXIT_INVALID;
 	vcpu->exit.entry_failed = true;
 	vcpu->ev.check = true;
@@ -219,7 +227,6 @@ void svm_exited(struct x86_vcpu *vcpu)
 	c->clean = svm_caps.clean_mask;
 
 	if (unlikely(svm->no_svm || e->reason == VMCB_EXIT_INVALID)) {
-		fetch_common(svm);
 		entry_failed(vcpu);
 		return;
 	}
