@@ -38,7 +38,7 @@ static int line(u32 pin, bool level)
 	return ioapic_set_irq(&m.io, pin, 0, level, false);
 }
 
-static void window(void)
+static void check_window(void)
 {
 	u32 sel, off;
 
@@ -64,7 +64,7 @@ static void window(void)
 	machine_free();
 }
 
-static void edge(void)
+static void check_edge(void)
 {
 	unit_case("edge");
 	machine_init(1, NULL, true);
@@ -85,7 +85,7 @@ static void edge(void)
 	machine_free();
 }
 
-static void level(void)
+static void check_level(void)
 {
 	unit_case("level, remote IRR, EOI");
 	machine_init(1, NULL, true);
@@ -121,7 +121,7 @@ static void level(void)
 }
 
 /* FAULTS 4: level to edge and back with an interrupt under way. */
-static void reconfigure(void)
+static void check_reconfigure(void)
 {
 	u32 i, n;
 
@@ -175,7 +175,7 @@ static void reconfigure(void)
 	machine_free();
 }
 
-static void storm(void)
+static void check_storm(void)
 {
 	u32 i, sent;
 
@@ -209,7 +209,7 @@ static void storm(void)
 	machine_free();
 }
 
-static void rtc(void)
+static void check_rtc(void)
 {
 	unit_case("RTC: a tick that was not handled coalesces the next");
 	machine_init(2, NULL, true);
@@ -229,7 +229,7 @@ static void rtc(void)
 	machine_free();
 }
 
-static void state(void)
+static void check_state(void)
 {
 	struct kvm_ioapic_state s, t;
 	u32 i, k;
@@ -263,7 +263,7 @@ static void state(void)
 	machine_free();
 }
 
-static void eoi_register(void)
+static void check_eoi_register(void)
 {
 	unit_case("EOI register: version 0x20 only");
 	machine_init(1, NULL, true);
@@ -277,7 +277,7 @@ static void eoi_register(void)
 	machine_free();
 }
 
-static void edge_vectors(void)
+static void check_edge_vectors(void)
 {
 	unsigned long map[4] = {};
 
@@ -294,14 +294,14 @@ static void edge_vectors(void)
 
 int main(void)
 {
-	window();
-	edge();
-	level();
-	reconfigure();
-	storm();
-	rtc();
-	state();
-	eoi_register();
-	edge_vectors();
+	check_window();
+	check_edge();
+	check_level();
+	check_reconfigure();
+	check_storm();
+	check_rtc();
+	check_state();
+	check_eoi_register();
+	check_edge_vectors();
 	return unit_done();
 }

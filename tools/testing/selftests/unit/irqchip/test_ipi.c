@@ -28,7 +28,7 @@ static void icr(u32 from, u32 dest, u32 low)
 	x1_write(lapic(from), LAPIC_ICR, low);
 }
 
-static void xapic(void)
+static void check_xapic(void)
 {
 	u32 i;
 
@@ -69,7 +69,7 @@ static void xapic(void)
 	machine_free();
 }
 
-static void x2apic(void)
+static void check_x2apic(void)
 {
 	u32 ids[20], i;
 
@@ -95,7 +95,7 @@ static void x2apic(void)
 	machine_free();
 }
 
-static void modes(void)
+static void check_modes(void)
 {
 	u32 mode;
 
@@ -127,7 +127,7 @@ static void modes(void)
 	machine_free();
 }
 
-static void lowest(void)
+static void check_lowest(void)
 {
 	u32 i, n[4] = {};
 
@@ -202,7 +202,7 @@ static void move(struct lapic *a)
 	}
 }
 
-static void map_fuzz(void)
+static void check_map_fuzz(void)
 {
 	u32 ids[12], i, n, got, want;
 
@@ -249,7 +249,7 @@ static void map_fuzz(void)
 }
 
 /* FAULTS 3 and 7: ids and clusters far beyond anything that exists. */
-static void dest_fuzz(void)
+static void check_dest_fuzz(void)
 {
 	u32 i;
 
@@ -276,11 +276,11 @@ static void dest_fuzz(void)
 
 int main(void)
 {
-	xapic();
-	x2apic();
-	modes();
-	lowest();
-	map_fuzz();
-	dest_fuzz();
+	check_xapic();
+	check_x2apic();
+	check_modes();
+	check_lowest();
+	check_map_fuzz();
+	check_dest_fuzz();
 	return unit_done();
 }

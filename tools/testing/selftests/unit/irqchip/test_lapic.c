@@ -4,7 +4,7 @@
 #include "unit.h"
 #include "machine.h"
 
-static void priorities(void)
+static void check_priorities(void)
 {
 	struct lapic *a;
 
@@ -45,7 +45,7 @@ static void priorities(void)
 }
 
 /* All 256 vectors against a straightforward model. */
-static void priority_model(void)
+static void check_priority_model(void)
 {
 	bool irr[256] = {}, isr[256] = {};
 	struct lapic *a;
@@ -92,7 +92,7 @@ static void priority_model(void)
 	machine_free();
 }
 
-static void eoi_broadcast(void)
+static void check_eoi_broadcast(void)
 {
 	struct lapic *a;
 
@@ -120,7 +120,7 @@ static void eoi_broadcast(void)
 	machine_free();
 }
 
-static void disabled(void)
+static void check_disabled(void)
 {
 	struct lapic *a;
 
@@ -144,7 +144,7 @@ static void disabled(void)
 	machine_free();
 }
 
-static void lvt_delivery(void)
+static void check_lvt_delivery(void)
 {
 	struct lapic *a;
 	u32 mode;
@@ -183,7 +183,7 @@ static void lvt_delivery(void)
 	machine_free();
 }
 
-static void errors(void)
+static void check_errors(void)
 {
 	struct lapic *a;
 
@@ -216,7 +216,7 @@ static void errors(void)
 }
 
 /* Every offset, every width: nothing out of the page, nothing surprising. */
-static void mmio_sweep(void)
+static void check_mmio_sweep(void)
 {
 	static const u8 widths[] = { 1, 2, 4, 8 };
 	u8 buf[8];
@@ -239,7 +239,7 @@ static void mmio_sweep(void)
 	machine_free();
 }
 
-static void save_restore(void)
+static void check_save_restore(void)
 {
 	struct kvm_lapic_state s, t;
 	struct lapic *a, *b;
@@ -300,13 +300,13 @@ static void save_restore(void)
 
 int main(void)
 {
-	priorities();
-	priority_model();
-	eoi_broadcast();
-	disabled();
-	lvt_delivery();
-	errors();
-	mmio_sweep();
-	save_restore();
+	check_priorities();
+	check_priority_model();
+	check_eoi_broadcast();
+	check_disabled();
+	check_lvt_delivery();
+	check_errors();
+	check_mmio_sweep();
+	check_save_restore();
 	return unit_done();
 }

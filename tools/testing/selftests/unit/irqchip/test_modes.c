@@ -13,7 +13,7 @@ static u64 base_of(int state)
 }
 
 /* SDM 3 figure 11-27: disabled, xAPIC, x2APIC, invalid. */
-static void transitions(void)
+static void check_transitions(void)
 {
 	static const bool legal[4][4] = {
 		{ true,  true,  false, false },
@@ -43,7 +43,7 @@ static void transitions(void)
 	}
 }
 
-static void reserved(void)
+static void check_reserved(void)
 {
 	struct lapic *a;
 	int bit;
@@ -64,7 +64,7 @@ static void reserved(void)
 	machine_free();
 }
 
-static void ids(void)
+static void check_ids(void)
 {
 	struct lapic *a;
 
@@ -85,7 +85,7 @@ static void ids(void)
 	machine_free();
 }
 
-static void off_stops_timer(void)
+static void check_off_stops_timer(void)
 {
 	struct lapic *a;
 
@@ -124,7 +124,7 @@ static int expected(u32 n)
 	}
 }
 
-static void msr_access(void)
+static void check_msr_access(void)
 {
 	struct lapic *a;
 	u32 n;
@@ -147,7 +147,7 @@ static void msr_access(void)
 	machine_free();
 }
 
-static void msr_reserved(void)
+static void check_msr_reserved(void)
 {
 	static const struct { u32 msr; u64 writable; } regs[] = {
 		{ 0x808, 0xff }, { 0x80b, 0 }, { 0x80f, 0x3ff }, { 0x828, 0 },
@@ -170,7 +170,7 @@ static void msr_reserved(void)
 	machine_free();
 }
 
-static void reset(void)
+static void check_reset(void)
 {
 	struct lapic *a;
 
@@ -195,12 +195,12 @@ static void reset(void)
 
 int main(void)
 {
-	transitions();
-	reserved();
-	ids();
-	off_stops_timer();
-	msr_access();
-	msr_reserved();
-	reset();
+	check_transitions();
+	check_reserved();
+	check_ids();
+	check_off_stops_timer();
+	check_msr_access();
+	check_msr_reserved();
+	check_reset();
 	return unit_done();
 }

@@ -39,7 +39,7 @@ static u16 acked(void)
 	return v;
 }
 
-static void basics(void)
+static void check_basics(void)
 {
 	unit_case("edge, EOI, cascade");
 	setup(0x01);
@@ -70,7 +70,7 @@ static void basics(void)
 	machine_free();
 }
 
-static void masks(void)
+static void check_masks(void)
 {
 	unit_case("mask");
 	setup(0x01);
@@ -87,7 +87,7 @@ static void masks(void)
 	machine_free();
 }
 
-static void levels(void)
+static void check_levels(void)
 {
 	unit_case("ELCR and level");
 	setup(0x01);
@@ -109,7 +109,7 @@ static void levels(void)
 	machine_free();
 }
 
-static void special(void)
+static void check_special(void)
 {
 	unit_case("AEOI, rotation, special mask, special fully nested, poll");
 	setup(0x03);
@@ -160,7 +160,7 @@ static void special(void)
 	machine_free();
 }
 
-static void init_sequences(void)
+static void check_init_sequences(void)
 {
 	u32 icw1, step, v;
 
@@ -191,7 +191,7 @@ static void init_sequences(void)
 	machine_free();
 }
 
-static void fuzz(void)
+static void check_fuzz(void)
 {
 	static const u16 ports[] = { 0x20, 0x21, 0xa0, 0xa1, 0x4d0, 0x4d1 };
 	struct kvm_pic_state s;
@@ -231,11 +231,11 @@ static void fuzz(void)
 
 int main(void)
 {
-	basics();
-	masks();
-	levels();
-	special();
-	init_sequences();
-	fuzz();
+	check_basics();
+	check_masks();
+	check_levels();
+	check_special();
+	check_init_sequences();
+	check_fuzz();
 	return unit_done();
 }

@@ -26,7 +26,7 @@ static u64 ticks(u64 n)
 	return (n * SECOND + PIT_HZ - 1) / PIT_HZ;
 }
 
-static void counters(void)
+static void check_counters(void)
 {
 	u32 mode;
 
@@ -63,7 +63,7 @@ static void counters(void)
 	machine_free();
 }
 
-static void access_forms(void)
+static void check_access_forms(void)
 {
 	unit_case("access forms, latches, read-back");
 	machine_init(1, NULL, true);
@@ -89,7 +89,7 @@ static void access_forms(void)
 	machine_free();
 }
 
-static void channel0(void)
+static void check_channel0(void)
 {
 	u32 n;
 
@@ -118,7 +118,7 @@ static void channel0(void)
 	machine_free();
 }
 
-static void reinject(void)
+static void check_reinject(void)
 {
 	u32 n;
 
@@ -151,7 +151,7 @@ static void reinject(void)
 	machine_free();
 }
 
-static void speaker(void)
+static void check_speaker(void)
 {
 	unit_case("port 0x61");
 	machine_init(1, NULL, true);
@@ -182,7 +182,7 @@ static void speaker(void)
 }
 
 /* FAULTS 11: any state, zero counts first of all. */
-static void states(void)
+static void check_states(void)
 {
 	static const s64 times[] = { 0, 1, -1, 1ll << 62, -(1ll << 62), 0x7fffffffffffffffll,
 				     -0x7fffffffffffffffll - 1 };
@@ -246,7 +246,7 @@ static void states(void)
 	machine_free();
 }
 
-static void fuzz(void)
+static void check_fuzz(void)
 {
 	u32 i, n;
 
@@ -284,12 +284,12 @@ static void fuzz(void)
 
 int main(void)
 {
-	counters();
-	access_forms();
-	channel0();
-	reinject();
-	speaker();
-	states();
-	fuzz();
+	check_counters();
+	check_access_forms();
+	check_channel0();
+	check_reinject();
+	check_speaker();
+	check_states();
+	check_fuzz();
 	return unit_done();
 }

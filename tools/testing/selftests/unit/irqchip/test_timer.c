@@ -11,7 +11,7 @@ static u64 tsc(void)
 	return lapic_in_tsc(lapic(0));
 }
 
-static void oneshot(void)
+static void check_oneshot(void)
 {
 	struct lapic *a;
 	u32 i;
@@ -41,7 +41,7 @@ static void oneshot(void)
 	machine_free();
 }
 
-static void periodic(void)
+static void check_periodic(void)
 {
 	struct lapic *a;
 	u32 i;
@@ -67,7 +67,7 @@ static void periodic(void)
 	machine_free();
 }
 
-static void storm(void)
+static void check_storm(void)
 {
 	struct lapic *a;
 	u32 count, n;
@@ -99,7 +99,7 @@ static void storm(void)
 	machine_free();
 }
 
-static void mode_changes(void)
+static void check_mode_changes(void)
 {
 	struct lapic *a;
 
@@ -138,7 +138,7 @@ static void mode_changes(void)
 	machine_free();
 }
 
-static void deadline(void)
+static void check_deadline(void)
 {
 	struct lapic *a;
 	u64 d;
@@ -179,7 +179,7 @@ static void deadline(void)
 }
 
 /* Each order of LVTT mode and TMICT and deadline, each with values that hurt. */
-static void orders(void)
+static void check_orders(void)
 {
 	static const u32 counts[] = { 0, 1, 2, 1000, 0x7fffffff, 0x80000000, ~0u };
 	static const u64 deadlines[] = { 0, 1, 1ull << 32, 1ull << 62, 1ull << 63, ~0ull - 1, ~0ull };
@@ -230,7 +230,7 @@ static void orders(void)
 	machine_free();
 }
 
-static void restore(void)
+static void check_restore(void)
 {
 	struct kvm_lapic_state s;
 	struct lapic *a;
@@ -263,12 +263,12 @@ static void restore(void)
 
 int main(void)
 {
-	oneshot();
-	periodic();
-	storm();
-	mode_changes();
-	deadline();
-	orders();
-	restore();
+	check_oneshot();
+	check_periodic();
+	check_storm();
+	check_mode_changes();
+	check_deadline();
+	check_orders();
+	check_restore();
 	return unit_done();
 }
