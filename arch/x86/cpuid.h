@@ -31,14 +31,14 @@ enum {
 struct vcpu_cpuid {
 	struct kvm_cpuid_entry2	*entry;		/* nent of them in userspace's order, or NULL */
 	u16			nent;
-	bool			ran;		/* KVM_RUN was called: only the same table is accepted */
-	bool			zero_out_of_range;	/* vendor semantics: unknown leaves read 0 */
-	bool			dirty;		/* runtime bits of the entries are to be recomputed */
+	bool			ran;		/* KVM_RUN was called: the table is frozen */
+	bool			zero_out_of_range;	/* leaves past the last read 0 */
+	bool			dirty;		/* runtime bits are to be recomputed */
 	u8			maxphyaddr;	/* bits */
 	u8			vaddr_bits;	/* 48 or 57 */
 	u32			max_basic;	/* highest leaf of each range */
 	u32			max_ext;
-	u32			kvm_base;	/* 0x40000000.. leaf that carries KVM's signature, 0 if none */
+	u32			kvm_base;	/* leaf with KVM's signature, 0 if none */
 	u32			kvm_features;	/* KVM_FEATURE_* bits offered to this guest */
 	u64			rsvd_gpa;	/* address bits above maxphyaddr */
 	u64			cr3_rsvd;	/* reserved bits of CR3 in long mode, 63 apart */
@@ -47,7 +47,7 @@ struct vcpu_cpuid {
 	u64			xcr0_allowed;	/* state components the guest may enable */
 	u64			xss_allowed;
 	u32			caps[NR_KEEL_CPUID_WORDS];
-	/* Place of the first entry + 1 of leaves 0..0x1f, 0x80000000..0x8000001f, 0 if there is none. */
+	/* 1 + place of the first entry of leaves 0-0x1f, 0x80000000-0x8000001f; 0: none */
 	u16			first[2][0x20];
 };
 
@@ -105,7 +105,7 @@ struct kvm_cpuid_entry2 *cpuid_find(struct x86_vcpu *vcpu, u32 function, u32 ind
 /* Leaf 1 EAX, which RDX holds after a reset. */
 u32 cpuid_signature(struct x86_vcpu *vcpu);
 
-/* An input of the runtime bits changed: CR4.OSXSAVE/PKE, XCR0, XSS, APIC base, MISC_ENABLE. Cheap. */
+/* An input of the runtime bits changed: CR4.OSXSAVE/PKE, XCR0, XSS, APIC base, MISC_ENABLE. */
 static inline void cpuid_runtime_changed(struct vcpu_cpuid *c)
 {
 	c->dirty = true;
@@ -137,8 +137,8 @@ struct cpuid_allow {
 	u8	word;		/* index into caps */
 	u8	reg;		/* 0 eax .. 3 edx */
 	u32	function, index;
-	u32	host;		/* offered if the host has them and its kernel has not turned them off */
-	u32	raw;		/* offered if the silicon has them, whatever the kernel thinks */
+	u32	host;		/* offered if CPU and kernel of the host have them */
+	u32	raw;		/* offered if the CPU has them, whatever its kernel thinks */
 	u32	emulated;	/* offered on every host */
 };
 extern const struct cpuid_allow cpuid_allow_list[];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Control registers and EFER as the guest writes them: the architectural checks (SDM 3 2.5, 4.1; APM
- * 2 3.1), and what a change brings about.
+ * Control registers and EFER as the guest writes them: the architectural checks
+ * (SDM 3 2.5, 4.1; APM 2 3.1), and what a change brings about.
  */
 #include <asm/msr-index.h>
 #include <asm/processor-flags.h>
@@ -15,8 +15,8 @@
 
 /* Changes that make cached translations wrong (SDM 3 4.10.4.1). */
 #define CR0_FLUSH	X86_CR0_PG
-#define CR4_FLUSH	(X86_CR4_PGE | X86_CR4_PSE | X86_CR4_PAE | X86_CR4_SMEP | X86_CR4_SMAP |	\
-			 X86_CR4_LA57 | X86_CR4_PCIDE | X86_CR4_PKE)
+#define CR4_FLUSH	(X86_CR4_PGE | X86_CR4_PSE | X86_CR4_PAE | X86_CR4_SMEP |	\
+			 X86_CR4_SMAP | X86_CR4_LA57 | X86_CR4_PCIDE | X86_CR4_PKE)
 
 /* Changes that no intercept depends on, and that guests make often. */
 #define CR0_QUIET	(X86_CR0_TS | X86_CR0_MP | X86_CR0_EM | X86_CR0_AM | X86_CR0_NE)
@@ -179,7 +179,7 @@ u64 keel_get_cr8(struct x86_vcpu *vcpu)
 }
 KEEL_EXPORT(keel_get_cr8);
 
-/* EFER bits that some guest on this host may have, for userspace, which may set EFER before CPUID. */
+/* EFER bits that no guest on this host has. Userspace may set EFER before CPUID. */
 static u64 efer_host_rsvd(void)
 {
 	u64 ok = EFER_SCE | EFER_LME | EFER_LMA;

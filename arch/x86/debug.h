@@ -24,7 +24,7 @@ struct vcpu_debug {
 	u64	user_db[4];	/* userspace's breakpoints, with USE_HW_BP */
 	u64	user_dr7;
 	bool	armed;		/* a breakpoint is enabled in the effective DR7: load DR0-3 */
-	bool	lent;		/* the guest works on the hardware's registers until the next exit */
+	bool	lent;		/* the guest works on the hardware's until the next exit */
 };
 
 void debug_vcpu_reset(struct x86_vcpu *vcpu);

@@ -115,7 +115,7 @@ u32 x86_disable_exits_supported(void)
 {
 	u32 mask = KVM_X86_DISABLE_EXITS_HLT | KVM_X86_DISABLE_EXITS_PAUSE;
 
-	/* MWAIT in a guest keeps the CPU only if its wake-ups are sound and its timer does not stop. */
+	/* MWAIT in a guest: only if its wake-ups are sound and the timer does not stop. */
 	if (boot_cpu_has(X86_FEATURE_MWAIT) && boot_cpu_has(X86_FEATURE_ARAT) &&
 	    !boot_cpu_has_bug(X86_BUG_MONITOR))
 		mask |= KVM_X86_DISABLE_EXITS_MWAIT;

@@ -24,7 +24,7 @@ static bool is_apic_msr(u32 index)
 	return (index >= X2APIC_FIRST && index <= X2APIC_LAST) || index == MSR_IA32_TSC_DEADLINE;
 }
 
-static int ignored(u32 index, bool write, u64 val)
+static int unknown_msr(u32 index, bool write, u64 val)
 {
 	if (!ignore_msrs)
 		return MSR_UNKNOWN;
@@ -47,7 +47,7 @@ int msr_read(struct x86_vcpu *vcpu, u32 index, u64 *val, bool host)
 	if (!vendor_call(get_msr)(vcpu, index, val))
 		return 0;
 	*val = 0;
-	return vendor_call(has_msr)(index) ? 1 : ignored(index, false, 0);
+	return vendor_call(has_msr)(index) ? 1 : unknown_msr(index, false, 0);
 }
 
 int msr_write(struct x86_vcpu *vcpu, u32 index, u64 val, bool host)
@@ -61,7 +61,7 @@ int msr_write(struct x86_vcpu *vcpu, u32 index, u64 val, bool host)
 		return row->set ? row->set(vcpu, row, index, val, host) : 0;
 	if (!vendor_call(set_msr)(vcpu, index, val, host))
 		return 0;
-	return vendor_call(has_msr)(index) ? 1 : ignored(index, true, val);
+	return vendor_call(has_msr)(index) ? 1 : unknown_msr(index, true, val);
 }
 
 int msr_guest_read(struct x86_vcpu *vcpu, u32 index, u64 *val)
@@ -155,7 +155,7 @@ verdict_t msr_access_failed(struct x86_vcpu *vcpu, u32 index, u64 val, bool writ
 /* ---- lifetimes ---- */
 
 #define PAT_RESET	0x0007040600070406ull	/* SDM 3 12.12.4 */
-#define UCODE_REV	0x101000065ull		/* a revision in the half that each vendor's guests read */
+#define UCODE_REV	0x101000065ull	/* a revision in each half: guests read one or the other */
 
 int msr_vcpu_init(struct x86_vcpu *vcpu)
 {

@@ -54,7 +54,7 @@ struct msr_filter {
 };
 
 struct vm_msr_filter {
-	struct msr_filter __rcu	*filter;	/* vm->srcu; writers vm->lock. NULL: everything is allowed */
+	struct msr_filter __rcu	*filter;	/* vm->srcu; writers vm->lock. NULL: none */
 	bool	no_platform_info;	/* KVM_CAP_MSR_PLATFORM_INFO: the guest may not read 0xce */
 };
 
@@ -101,8 +101,9 @@ bool mtrr_type_valid(u64 type);
 bool pat_valid(u64 pat);
 int mce_get(struct x86_vcpu *vcpu, u32 index, u64 *val, bool host);
 int mce_set(struct x86_vcpu *vcpu, u32 index, u64 val, bool host);
-int vcpu_mce_setup(struct x86_vcpu *vcpu, u64 mcg_cap);			/* KVM_X86_SETUP_MCE */
-int vcpu_mce_inject(struct x86_vcpu *vcpu, const struct kvm_x86_mce *mce);	/* KVM_X86_SET_MCE */
+/* KVM_X86_SETUP_MCE, KVM_X86_SET_MCE: 0 or -EINVAL. */
+int vcpu_mce_setup(struct x86_vcpu *vcpu, u64 mcg_cap);
+int vcpu_mce_inject(struct x86_vcpu *vcpu, const struct kvm_x86_mce *mce);
 u64 mce_cap_supported(void);
 /* pmu.c */
 /* RDPMC: 0 or 1 (#GP). */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The ioctls of MSRs: lists, and reading and writing many at once (api.rst 4.3, 4.18, 4.19, 4.98). */
+/* The ioctls of MSRs: lists, and many at once (api.rst 4.3, 4.18, 4.19). */
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include "virt/compat/compat.h"

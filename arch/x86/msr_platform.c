@@ -5,7 +5,8 @@
 #include "arch/x86/x86.h"
 #include "arch/x86/msr_table.h"
 
-#define HWCR_IGNORED		(BIT_ULL(3) | BIT_ULL(6) | BIT_ULL(8))	/* caches, FFDIS, MONITOR at CPL > 0 */
+/* Of HWCR: caches, FFDIS, MONITOR at CPL > 0 */
+#define HWCR_IGNORED		(BIT_ULL(3) | BIT_ULL(6) | BIT_ULL(8))
 #define CPUID_FAULT		BIT_ULL(31)	/* PLATFORM_INFO: CPUID faulting exists */
 #define CPUID_FAULT_ON		BIT_ULL(0)	/* MISC_FEATURES_ENABLES */
 

@@ -5,14 +5,13 @@
 #include "arch/x86/x86.h"
 #include "arch/x86/msr_table.h"
 
-/* Canonical for the widest linear addresses this guest may have (FS, GS bases do not follow CR4.LA57). */
+/* Canonical for the widest linear addresses of this guest: bases do not follow CR4.LA57. */
 static bool canonical(struct x86_vcpu *vcpu, u64 addr)
 {
 	unsigned int shift = 64 - vcpu->cpuid.vaddr_bits;
 
 	return (u64)((s64)(addr << shift) >> shift) == addr;
 }
-
 
 int msr_tsc_get(struct x86_vcpu *vcpu, const struct msr_row *row, u32 index, u64 *val, bool host)
 {
@@ -102,7 +101,7 @@ int msr_syscall_get(struct x86_vcpu *vcpu, const struct msr_row *row, u32 index,
 	return 0;
 }
 
-/* Hardware faults on non-canonical values when it loads them, in the host (FAULTS 18): refused here. */
+/* The hardware would fault on a non-canonical value when it loads it, in the host (CVE-2014-3610). */
 int msr_syscall_set(struct x86_vcpu *vcpu, const struct msr_row *row, u32 index, u64 val, bool host)
 {
 	struct x86_regs *r = st_write(vcpu, ST_SYSCALL);

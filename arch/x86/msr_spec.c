@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* MSRs of speculation control. A value that the CPU does not know faults in the host: features decide. */
+/* MSRs of speculation control. Unknown bits would fault in the host: features decide. */
 #include <asm/msr-index.h>
 #include <asm/nospec-branch.h>
 #include "virt/compat/compat.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * MTRRs and PAT types. The MTRRs are only kept: with stage-2 translation the memory type comes from the
- * host's mapping and the guest's PAT (APM 2 15.25.8, SDM 3 29.3.7).
+ * MTRRs and PAT types. The MTRRs are only kept: with stage-2 translation the memory type comes from
+ * the host's mapping and the guest's PAT (APM 2 15.25.8, SDM 3 29.3.7).
  */
 #include <linux/nospec.h>
 #include <asm/msr-index.h>

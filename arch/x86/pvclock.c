@@ -60,7 +60,7 @@ static struct time_pair read_pair(void)
 	return best;
 }
 
-/* The scale of the pvclock ABI: ns = ((ticks << shift) * mul) >> 32, a negative shift being a right one. */
+/* The scale of the pvclock ABI: ns = ((ticks << shift) * mul) >> 32; negative: shifted right. */
 static void scale_for(u32 khz, u32 *mul, s8 *shift)
 {
 	u64 hz = (u64)max(khz, 1u) * 1000;
@@ -398,7 +398,7 @@ static void queue_clock_source_work(struct irq_work *w)
 }
 static DEFINE_IRQ_WORK(clock_source_irq_work, queue_clock_source_work);
 
-/* On every update of the host's time, interrupts off, the timekeeper locked: be quick, read no clock. */
+/* On every update of the host's time, the timekeeper locked: be quick, read no clock. */
 static int gtod_notify(struct notifier_block *nb, unsigned long was_set, void *priv)
 {
 	const struct timekeeper *tk = priv;

@@ -18,7 +18,7 @@ struct x86_vm;
 struct x86_vcpu;
 
 struct vm_pvclock {
-	struct mutex		lock;		/* innermost; held over changes and page writes. Sleeps */
+	struct mutex		lock;		/* innermost; no guest memory under it */
 	bool			master;		/* the two below are valid for every vCPU */
 	u64			master_ns;	/* host base clock ... */
 	u64			master_tsc;	/* ... when the host's TSC was this */
@@ -28,7 +28,7 @@ struct vm_pvclock {
 	gpa_t			wall;		/* last wall clock address, 0 if none */
 	bool			active;		/* some vCPU has enabled its page */
 	bool			old_msr;	/* the boot vCPU uses the MSRs 0x11/0x12 */
-	struct delayed_work	resync;		/* without the master clock: rewrite the pages now and then */
+	struct delayed_work	resync;		/* rewrites pages without the master clock */
 };
 
 struct vcpu_pvclock {
@@ -47,7 +47,7 @@ void pvclock_vm_init(struct x86_vm *vm);
 void pvclock_vm_destroy(struct x86_vm *vm);	/* cancels the work; before the vCPUs go */
 void pvclock_vcpu_reset(struct x86_vcpu *vcpu);
 
-/* From arch_vcpu_load, preemption off: asks for REQ_CLOCK_UPDATE, REQ_STEAL_UPDATE if they are due. */
+/* From arch_vcpu_load, preemption off: requests of clock and steal time, if they are due. */
 void pvclock_vcpu_load(struct x86_vcpu *vcpu, int cpu);
 
 /* Handlers of the requests of the same name; run loop, interrupts on. */
@@ -55,7 +55,7 @@ void pvclock_update(struct x86_vcpu *vcpu);		/* REQ_CLOCK_UPDATE */
 void pvclock_master_update(struct x86_vm *vm);		/* REQ_MASTERCLOCK_UPDATE */
 void pvclock_steal_update(struct x86_vcpu *vcpu);	/* REQ_STEAL_UPDATE */
 
-/* The vCPUs' TSCs were changed against each other, or a vCPU was added: any thread that may not sleep. */
+/* This vCPU's TSC was moved, or it is new. Does not sleep. */
 void pvclock_tsc_changed(struct x86_vcpu *vcpu);
 
 /* steal.c */
@@ -71,7 +71,7 @@ int pvclock_steal_write(struct x86_vcpu *vcpu, u64 val, bool host);
 void pvclock_get(struct x86_vm *vm, struct kvm_clock_data *d);
 int pvclock_set(struct x86_vm *vm, const struct kvm_clock_data *d);
 u32 pvclock_flags_supported(void);			/* value of KVM_CAP_ADJUST_CLOCK */
-int pvclock_ctrl(struct x86_vcpu *vcpu);		/* KVM_KVMCLOCK_CTRL; -EINVAL if not enabled */
+int pvclock_ctrl(struct x86_vcpu *vcpu);	/* KVM_KVMCLOCK_CTRL; -EINVAL if not enabled */
 
 /* The VM's kvmclock, ns. */
 u64 pvclock_now(struct x86_vm *vm);

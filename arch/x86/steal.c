@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Steal time (Documentation/virt/kvm/x86/msr.rst, MSR_KVM_STEAL_TIME): how long the vCPU's thread was ready to run and
- * did not.
+ * Steal time (Documentation/virt/kvm/x86/msr.rst, MSR_KVM_STEAL_TIME): how long the
+ * vCPU's thread was ready to run and did not.
  */
 #include <linux/sched.h>
 #include <linux/sched/stat.h>

@@ -20,14 +20,14 @@ struct vm_tsc {
 	u64		last_ns;	/* host time of the last TSC write by userspace or guest */
 	u64		last_write;	/* and its value */
 	u64		last_offset;
-	u64		gen;		/* bumped when a write starts a new set of synchronised vCPUs */
+	u64		gen;		/* bumped when a write starts a new set of vCPUs */
 	u32		nr_matched;	/* vCPUs of this generation */
 	bool		user_set;	/* a vCPU's TSC was written by userspace */
 };
 
 struct vcpu_tsc {
 	u64	offset;			/* [v] guest = scaled host + offset */
-	u64	ratio;			/* [v] fixed point, vendor caps' fraction bits; 0: unscaled */
+	u64	ratio;			/* [v] fixed point by vendor caps; 0: unscaled */
 	u32	khz;			/* [v] */
 	s64	adjust;			/* [v] IA32_TSC_ADJUST */
 	u64	gen;			/* vm->tsc.lock; counted in nr_matched if it is the VM's */
@@ -42,7 +42,7 @@ void tsc_vcpu_init(struct x86_vcpu *vcpu);
 /* The vCPU is published: its TSC starts at 0, synchronised with those created at the same time. */
 void tsc_vcpu_postcreate(struct x86_vcpu *vcpu);
 
-/* From arch_vcpu_load/put, preemption off. Keeps the guest's TSC monotonic on hosts whose TSCs are not. */
+/* From arch_vcpu_load/put, preemption off. Keep the guest's TSC monotonic over CPUs that differ. */
 void tsc_vcpu_load(struct x86_vcpu *vcpu, int cpu);
 void tsc_vcpu_put(struct x86_vcpu *vcpu);
 /* From arch_cpu_enable/disable, interrupts off: notices a TSC that restarted over a suspend. */
