@@ -13,7 +13,6 @@
 #define SETTABLE_1_ECX	(BIT(X86_FEATURE_TSC_DEADLINE_TIMER & 31) | BIT(X86_FEATURE_MWAIT & 31))
 
 u32 keel_cpu_caps[NR_KEEL_CPUID_WORDS];
-KEEL_EXPORT(keel_cpu_caps);
 
 /* What @row's register of the guest's CPUID holds, out of @e. */
 static u32 entry_reg(const struct kvm_cpuid_entry2 *e, u8 reg)
@@ -46,14 +45,6 @@ static struct kvm_cpuid_entry2 *find(struct vcpu_cpuid *c, u32 function, u32 ind
 struct kvm_cpuid_entry2 *cpuid_find(struct x86_vcpu *vcpu, u32 function, u32 index)
 {
 	return find(&vcpu->cpuid, function, index);
-}
-KEEL_EXPORT(cpuid_find);
-
-u32 cpuid_signature(struct x86_vcpu *vcpu)
-{
-	struct kvm_cpuid_entry2 *e = cpuid_find(vcpu, 1, 0);
-
-	return e ? e->eax : 0x600;
 }
 
 static void index_entries(struct vcpu_cpuid *c)
@@ -319,7 +310,6 @@ bool cpuid_fault(struct x86_vcpu *vcpu)
 	return unlikely(vcpu->msr.misc_features) && st_read(vcpu, ST_CS)->cpl > 0 &&
 	       !vcpu->ev.smm.in_smm;
 }
-KEEL_EXPORT(cpuid_fault);
 
 /*
  * A leaf that the table lacks. Some vendors' CPUs answer a leaf above the highest of its range
@@ -373,4 +363,3 @@ bool cpuid_emulate(struct x86_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx
 	}
 	return false;
 }
-KEEL_EXPORT(cpuid_emulate);

@@ -102,9 +102,6 @@ bool cpuid_emulate(struct x86_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx
 /* The entry of @function and @index (ignored where it has no meaning), or NULL. Own thread. */
 struct kvm_cpuid_entry2 *cpuid_find(struct x86_vcpu *vcpu, u32 function, u32 index);
 
-/* Leaf 1 EAX, which RDX holds after a reset. */
-u32 cpuid_signature(struct x86_vcpu *vcpu);
-
 /* An input of the runtime bits changed: CR4.OSXSAVE/PKE, XCR0, XSS, APIC base, MISC_ENABLE. */
 static inline void cpuid_runtime_changed(struct vcpu_cpuid *c)
 {

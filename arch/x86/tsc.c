@@ -68,7 +68,6 @@ u64 guest_tsc(struct x86_vcpu *vcpu, u64 host_tsc)
 {
 	return keel_tsc_scale(host_tsc, vcpu->tsc.ratio) + vcpu->tsc.offset;
 }
-KEEL_EXPORT(guest_tsc);
 
 u32 tsc_real_khz(struct x86_vcpu *vcpu)
 {

@@ -20,9 +20,7 @@
 			 XFEATURE_MASK_AVX512 | XFEATURE_MASK_PKRU)
 
 u64 keel_host_xcr0;
-KEEL_EXPORT(keel_host_xcr0);
 u64 keel_host_xss;
-KEEL_EXPORT(keel_host_xss);
 u64 keel_xcr0_supported;
 
 /* CPUID leaf 0xD of the host (SDM 1 13.2). */
