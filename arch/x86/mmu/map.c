@@ -7,8 +7,8 @@ static bool link_table(struct x86_vcpu *vcpu, struct s2_pos *pos)
 {
 	u64 *table = table_cache_take(vcpu);
 
-	/* A filled cache covers every level of one walk. */
-	if (WARN_ON_ONCE(!table))
+	/* Never: a filled cache covers every level of one walk. */
+	if (unlikely(!table))
 		return false;
 	pos->val = s2e_make_table(virt_to_phys(table));
 	/* cmpxchg orders the zeroes of the table before the link. */
@@ -53,7 +53,8 @@ enum map_result s2_map(struct x86_vcpu *vcpu, u64 *root, const struct map_reques
 		pos.entry = &table[level_index(r->gfn, pos.level)];
 		pos.val = READ_ONCE(*pos.entry);
 		if (!s2e_present(pos.val)) {
-			if (pos.level == r->level)
+			/* Below: a table of small pages was there already, and its holes stay small. */
+			if (pos.level <= r->level)
 				return set_leaf(vcpu, &pos, r);
 			/* Lost the race: what the winner put there is looked at again. */
 			if (!link_table(vcpu, &pos))

@@ -238,6 +238,38 @@ TEST_F(slots, unmappable_page)
 	EXPECT_EQ(21, vcpu_expect(v, MSG_SYNC));
 }
 
+/*
+ * Two slots of 1 MiB become one of 4 MiB on huge pages: what was mapped small leaves a table
+ * where a large page would now fit.
+ */
+TEST_F(slots, large_page_over_small_ones)
+{
+	const size_t mb = 1 << 20;
+	struct test_vcpu *v = self->vcpu;
+	uint8_t *area = mmap(NULL, 8 * mb, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			     -1, 0);
+	uint8_t *mem = (uint8_t *)(((uintptr_t)area + 2 * mb - 1) & ~(2 * mb - 1));
+	unsigned int i;
+
+	ASSERT_NE(MAP_FAILED, area);
+	madvise(area, 8 * mb, MADV_HUGEPAGE);
+	memset(area, 1, 8 * mb);
+	vcpu_start(v, guest_touch);
+	ASSERT_EQ(0, vm_set_region(&self->vm, 2, GPA_FREE, mb, mem, 0));
+	ASSERT_EQ(0, vm_set_region(&self->vm, 3, GPA_FREE + mb, mb, mem + mb, 0));
+	touch(v, 0, true);
+	touch(v, 256, true);
+	ASSERT_EQ(0, vm_set_region(&self->vm, 3, GPA_FREE + mb, 0, mem + mb, 0));
+	ASSERT_EQ(0, vm_set_region(&self->vm, 2, GPA_FREE, 0, mem, 0));
+	ASSERT_EQ(0, vm_set_region(&self->vm, 2, GPA_FREE, 4 * mb, mem, 0));
+	for (i = 0; i < 1024; i += 3) {
+		mem[i * PAGE] = 0;
+		touch(v, i, true);
+		ASSERT_EQ(1, mem[i * PAGE]);
+	}
+	munmap(area, 8 * mb);
+}
+
 static volatile uint64_t storm_stop, storm_reads;
 
 static void guest_storm(void)
