@@ -82,7 +82,7 @@ int test_rtc(int argc, char **argv)
 	sleep(seconds);
 	to = rtc_seconds();
 	took = (now_ns() - start) / 1000000000ull;
-	if (to - from < (long)took - 1 || to - from > (long)took + 2)
+	if (to - from < (long)took - 2 || to - from > (long)took + 5)
 		return verdict(KT_FAIL, "%ld s passed in %lu s", to - from, took);
 	return verdict(KT_OK, "%ld s passed in %lu s, now %ld", to - from, took, to);
 }
@@ -115,7 +115,7 @@ static int read_ticks(unsigned long *ticks)
 
 static void *spin(void *arg)
 {
-	uint64_t end = now_ns() + 1000000000ull;
+	uint64_t end = now_ns() + 2000000000ull;
 
 	(void)arg;
 	while (now_ns() < end)
@@ -140,6 +140,6 @@ int test_ticks(int argc, char **argv)
 			least = after[i] - before[i];
 	}
 	if (least < 5)
-		return verdict(KT_FAIL, "a CPU took %lu ticks in a second", least);
+		return verdict(KT_FAIL, "a CPU took %lu ticks in two seconds", least);
 	return verdict(KT_OK, "at least %lu ticks on each of %d CPUs", least, n);
 }

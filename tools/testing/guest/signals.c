@@ -86,7 +86,7 @@ int test_signals(int argc, char **argv)
 {
 	struct itimerval tick = { { 0, 10000 }, { 0, 10000 } }, off = { { 0, 0 }, { 0, 0 } };
 	pthread_t thread;
-	uint64_t end;
+	uint64_t start, end, took;
 
 	(void)argc;
 	(void)argv;
@@ -96,12 +96,14 @@ int test_signals(int argc, char **argv)
 
 	signal(SIGALRM, on_alarm);
 	setitimer(ITIMER_REAL, &tick, NULL);
-	end = now_ns() + 1000000000ull;
-	while (now_ns() < end)
+	start = now_ns();
+	/* On a loaded host alarms run together: wait for some, not for a time. */
+	while (alarms < 20 && now_ns() - start < 30000000000ull)
 		;
 	setitimer(ITIMER_REAL, &off, NULL);
-	if (alarms < 10 || alarms > 110)
-		return verdict(KT_FAIL, "%d alarms in a second of 100", (int)alarms);
+	took = (now_ns() - start) / 1000000;
+	if (alarms < 20 || took < 180)
+		return verdict(KT_FAIL, "%d alarms of 10 ms in %lu ms", (int)alarms, took);
 
 	signal(SIGUSR1, on_kill);
 	if (pthread_create(&thread, NULL, receiver, NULL))
@@ -120,5 +122,5 @@ int test_signals(int argc, char **argv)
 	pthread_join(thread, NULL);
 	if (kills != KILLS)
 		return verdict(KT_FAIL, "%d of %d signals to a thread came", kills, KILLS);
-	return verdict(KT_OK, "5 faults, %d alarms, %d kills", (int)alarms, kills);
+	return verdict(KT_OK, "5 faults, 20 alarms in %lu ms, %d kills", took, kills);
 }
