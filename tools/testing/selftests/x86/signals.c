@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* KVM_RUN and signals, beyond what core.c has: the ways in which VMMs stop a vCPU and start it again. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "kselftest_harness.h"
+#include "testvm.h"
+
+#define MS	1000
+
+static volatile int usr1, usr2;
+static struct test_vcpu *stop_this;
+
+static void on_usr1(int sig)
+{
+	usr1++;
+	if (stop_this)
+		stop_this->run->immediate_exit = 1;
+}
+
+static void on_usr2(int sig)
+{
+	usr2++;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+FIXTURE(signals)
+{
+	struct test_vm vm;
+	struct test_vcpu *v;
+};
+
+FIXTURE_VARIANT(signals)
+{
+	enum test_irqchip irqchip;
+};
+
+FIXTURE_VARIANT_ADD(signals, no_irqchip)
+{
+	.irqchip = TEST_IRQCHIP_NONE,
+};
+
+FIXTURE_VARIANT_ADD(signals, irqchip)
+{
+	.irqchip = TEST_IRQCHIP_FULL,
+};
+
+FIXTURE_SETUP(signals)
+{
+	struct sigaction a = { .sa_handler = on_usr1 }, b = { .sa_handler = on_usr2 };
+
+	sigaction(SIGUSR1, &a, NULL);
+	sigaction(SIGUSR2, &b, NULL);
+	usr1 = usr2 = 0;
+	stop_this = NULL;
+	memset(guest_handlers, 0, sizeof(guest_handlers));
+	vm_create(&self->vm, variant->irqchip);
+	self->v = vcpu_create(&self->vm, 0);
+}
+
+FIXTURE_TEARDOWN(signals)
+{
+	vm_destroy(&self->vm);
+}
+
+struct sender {
+	pthread_t thread, target;
+	int sig, delay_us;
+};
+
+static void *send(void *p)
+{
+	struct sender *s = p;
+
+	usleep(s->delay_us);
+	pthread_kill(s->target, s->sig);
+	return NULL;
+}
+
+static void send_later(struct sender *s, int sig, int delay_us)
+{
+	*s = (struct sender){ .target = pthread_self(), .sig = sig, .delay_us = delay_us };
+	pthread_create(&s->thread, NULL, send, s);
+}
+
+static volatile uint64_t spins;
+
+static void guest_spin(void)
+{
+	for (;;)
+		spins++;
+}
+
+static void guest_port(void)
+{
+	__asm__ volatile("outb %%al, %%dx" : : "a" (1), "d" (0x123));
+	for (;;)
+		spins++;
+}
+
+/* kvmtool looks at exit_reason after EINTR too: an old KVM_EXIT_IO would do the port write twice. */
+TEST_F(signals, no_stale_exit_reason)
+{
+	struct sender s;
+
+	vcpu_start(self->v, guest_port);
+	ASSERT_EQ(0, ioctl(self->v->fd, KVM_RUN, 0));
+	ASSERT_EQ(KVM_EXIT_IO, self->v->run->exit_reason);
+	send_later(&s, SIGUSR1, 50 * MS);
+	ASSERT_ERR(EINTR, ioctl(self->v->fd, KVM_RUN, 0));
+	EXPECT_EQ(KVM_EXIT_INTR, self->v->run->exit_reason);
+	EXPECT_EQ(1, usr1);
+	pthread_join(s.thread, NULL);
+}
+
+/* What the mask blocks does not end KVM_RUN, and comes when it ended for another reason. */
+TEST_F(signals, blocked_inside)
+{
+	struct { struct kvm_signal_mask m; uint64_t set; } __attribute__((packed)) mask = {
+		.m.len = 8, .set = 1ull << (SIGUSR1 - 1),
+	};
+	struct sender a, b;
+	uint64_t t;
+
+	ASSERT_EQ(0, ioctl(self->v->fd, KVM_SET_SIGNAL_MASK, &mask));
+	vcpu_start(self->v, guest_spin);
+	t = now_ms();
+	send_later(&a, SIGUSR1, 30 * MS);
+	send_later(&b, SIGUSR2, 150 * MS);
+	ASSERT_ERR(EINTR, ioctl(self->v->fd, KVM_RUN, 0));
+	EXPECT_GE(now_ms() - t, 140);
+	EXPECT_EQ(1, usr1);
+	EXPECT_EQ(1, usr2);
+	pthread_join(a.thread, NULL);
+	pthread_join(b.thread, NULL);
+	ASSERT_EQ(0, ioctl(self->v->fd, KVM_SET_SIGNAL_MASK, NULL));
+}
+
+/* QEMU's way: the handler sets immediate_exit, so a signal just before KVM_RUN is not lost. */
+TEST_F(signals, handler_sets_immediate_exit)
+{
+	stop_this = self->v;
+	vcpu_start(self->v, guest_spin);
+	raise(SIGUSR1);
+	ASSERT_ERR(EINTR, ioctl(self->v->fd, KVM_RUN, 0));
+	EXPECT_EQ(1, self->v->run->immediate_exit);		/* the kernel leaves it alone */
+	ASSERT_ERR(EINTR, ioctl(self->v->fd, KVM_RUN, 0));
+	self->v->run->immediate_exit = 0;
+}
+
+static void guest_count(void)
+{
+	uint64_t n;
+
+	for (n = 1;; n++)
+		guest_sync(n);
+}
+
+static void *run_ten(void *p)
+{
+	uint64_t last = 0;
+	int i;
+
+	for (i = 0; i < 10; i++)
+		last = vcpu_expect(p, MSG_SYNC);
+	return (void *)last;
+}
+
+TEST_F(signals, threads_take_turns)
+{
+	pthread_t t;
+	uint64_t i;
+	void *last;
+
+	vcpu_start(self->v, guest_count);
+	for (i = 1; i <= 5; i++) {
+		ASSERT_EQ(0, pthread_create(&t, NULL, run_ten, self->v));
+		pthread_join(t, &last);
+		EXPECT_EQ(i * 20 - 10, (uintptr_t)last);
+		EXPECT_EQ(i * 20, (uintptr_t)run_ten(self->v));
+	}
+}
+
+static volatile uint64_t irqs;
+
+static void on_irq(struct guest_frame *f)
+{
+	irqs++;
+	*(volatile uint32_t *)0xfee000b0ull = 0;
+}
+
+static void guest_halt(void)
+{
+	guest_handlers[0x40] = on_irq;
+	*(volatile uint32_t *)0xfee000f0ull = 0x1ff;
+	for (;;) {
+		guest_sti_hlt();
+		guest_cli();
+		guest_sync(irqs);
+	}
+}
+
+/* A halted vCPU that is interrupted for userspace's sake is still halted afterwards. */
+TEST_F(signals, halted)
+{
+	struct kvm_msi msi = { .address_lo = 0xfee00000, .data = 0x40 };
+	struct kvm_mp_state mp;
+	struct sender s;
+	int i;
+
+	if (variant->irqchip == TEST_IRQCHIP_NONE)
+		SKIP(return, "HLT goes to userspace");
+	irqs = 0;
+	vcpu_start(self->v, guest_halt);
+	for (i = 0; i < 3; i++) {
+		send_later(&s, SIGUSR1, 30 * MS);
+		ASSERT_ERR(EINTR, ioctl(self->v->fd, KVM_RUN, 0));
+		EXPECT_EQ(KVM_EXIT_INTR, self->v->run->exit_reason);
+		pthread_join(s.thread, NULL);
+		ASSERT_EQ(0, ioctl(self->v->fd, KVM_GET_MP_STATE, &mp));
+		EXPECT_EQ(KVM_MP_STATE_HALTED, mp.mp_state);
+	}
+	EXPECT_EQ(0, irqs);
+	EXPECT_LT(0, ioctl(self->vm.fd, KVM_SIGNAL_MSI, &msi));
+	EXPECT_EQ(1, vcpu_expect(self->v, MSG_SYNC));
+}
+
+/* An application processor that nobody has started. */
+TEST_F(signals, uninitialized)
+{
+	struct test_vcpu *ap;
+	struct kvm_mp_state mp;
+	struct sender s;
+
+	if (variant->irqchip == TEST_IRQCHIP_NONE)
+		SKIP(return, "every vCPU is runnable");
+	ap = vcpu_create(&self->vm, 1);
+	send_later(&s, SIGUSR1, 30 * MS);
+	ASSERT_ERR(EINTR, ioctl(ap->fd, KVM_RUN, 0));
+	pthread_join(s.thread, NULL);
+	ASSERT_EQ(0, ioctl(ap->fd, KVM_GET_MP_STATE, &mp));
+	EXPECT_EQ(KVM_MP_STATE_UNINITIALIZED, mp.mp_state);
+}
+
+static void kill_a_runner(struct __test_metadata *_metadata, void (*guest)(void),
+			  enum test_irqchip irqchip)
+{
+	int status, i;
+	pid_t pid;
+
+	for (i = 0; i < 3; i++) {
+		pid = fork();
+		ASSERT_LE(0, pid);
+		if (!pid) {
+			struct test_vm vm;
+
+			vm_create(&vm, irqchip);
+			vcpu_start(vcpu_create(&vm, 0), guest);
+			for (;;)
+				ioctl(vm.vcpu[0].fd, KVM_RUN, 0);
+		}
+		usleep(60 * MS);
+		kill(pid, SIGKILL);
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		EXPECT_TRUE(WIFSIGNALED(status));
+	}
+}
+
+TEST_F(signals, killed_while_running)
+{
+	kill_a_runner(_metadata, guest_spin, variant->irqchip);
+	if (variant->irqchip != TEST_IRQCHIP_NONE)
+		kill_a_runner(_metadata, guest_halt, variant->irqchip);
+}
+
+/* Stopped and continued: an ended KVM_RUN at most. */
+TEST_F(signals, stopped_and_continued)
+{
+	int status;
+	pid_t pid = fork();
+
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		vm_create(&self->vm, variant->irqchip);
+		vcpu_start(vcpu_create(&self->vm, 0), guest_spin);
+		alarm(20);
+		while (spins < 200000000)
+			if (ioctl(self->vm.vcpu[0].fd, KVM_RUN, 0) && errno != EINTR)
+				_exit(1);
+		_exit(0);
+	}
+	usleep(50 * MS);
+	kill(pid, SIGSTOP);
+	ASSERT_EQ(pid, waitpid(pid, &status, WUNTRACED));
+	EXPECT_TRUE(WIFSTOPPED(status));
+	kill(pid, SIGCONT);
+	usleep(50 * MS);
+	kill(pid, SIGKILL);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_TRUE(WIFSIGNALED(status));
+}
+
+TEST_HARNESS_MAIN
