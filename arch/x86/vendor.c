@@ -48,8 +48,8 @@ int keel_vendor_register(const struct vendor_ops *ops)
 		keel_vendor.name = NULL;
 		update_calls(ops);
 		ret = x86_vendor_setup() ?: hw_vendor_added();
-		/* arch_ready() from here on: everything before is visible with it. */
 		if (!ret)
+			/* Pairs with arch_ready(): who sees the name sees all that was set up. */
 			smp_store_release(&keel_vendor.name, ops->name);
 	}
 	mutex_unlock(&vendor_lock);
@@ -78,6 +78,7 @@ KEEL_EXPORT(keel_vendor_unregister);
 
 bool arch_ready(void)
 {
+	/* Pairs with the release in keel_vendor_register(). */
 	return smp_load_acquire(&keel_vendor.name);
 }
 
