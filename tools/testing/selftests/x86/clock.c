@@ -361,7 +361,7 @@ static void guest_warp(void)
 	uint64_t me = __atomic_fetch_add(&which, 1, __ATOMIC_SEQ_CST), t;
 
 	guest_wrmsr(MSR_SYSTEM_TIME, (uintptr_t)&pages[me].p | 1);
-	while (turns < 400) {
+	while (turns < 150) {
 		if (turns % 2 != me) {
 			guest_pause();
 			continue;
@@ -395,7 +395,7 @@ TEST_F(clock, no_step_back_between_vcpus)
 	vcpu_expect(self->v, MSG_DONE);
 	pthread_join(t, &msg);
 	EXPECT_EQ((void *)MSG_DONE, msg);
-	EXPECT_EQ(400, turns);
+	EXPECT_EQ(150, turns);
 	EXPECT_EQ(0, warps);
 }
 

@@ -289,7 +289,7 @@ TEST(scribbled_pages)
 	struct kvm_coalesced_mmio_zone zones[] = {
 		{ .addr = 0xb0000, .size = 0x1000 }, { .addr = 0x2e0, .size = 8, .pio = 1 },
 	};
-	uint64_t end = now() + 2500;
+	uint64_t end = now() + 1500;
 	struct victim v;
 	unsigned int n = 0;
 	pthread_t t;
@@ -365,7 +365,7 @@ static void keep_mode(struct kvm_sregs *s)
 static void enter_random_states(enum test_irqchip irqchip)
 {
 	struct kvm_vcpu_events e;
-	uint64_t end = now() + 2500;
+	uint64_t end = now() + 1500;
 	struct kvm_sregs s;
 	struct kvm_regs r;
 	bool tcg = under_tcg();
