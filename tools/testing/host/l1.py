@@ -98,7 +98,7 @@ class L1:
         self.dir = tempfile.mkdtemp(prefix=f'{name}-', dir=runs)
         self.share = os.path.join(self.dir, 'share')
         os.mkdir(self.share)
-        self.verdict = ''
+        self.verdict, self.complaints, self.seconds, self.proc = '', [], 0, None
 
     def path(self, name):
         return os.path.join(self.dir, name)
