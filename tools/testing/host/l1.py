@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
@@ -155,6 +156,9 @@ class L1:
             cmd += ['-device', 'virtconsole,chardev=out']
         else:
             cmd += ['-device', 'virtserialport,chardev=out,name=keel.out']
+        if not self.icount:
+            cmd += ['-chardev', 'socket,id=beat,path=beat.sock,server=on,wait=off',
+                    '-device', 'virtserialport,chardev=beat,name=keel.beat']
         if not self.reboot:
             cmd += ['-no-reboot']
         if self.icount:
@@ -189,6 +193,31 @@ class L1:
         finally:
             os.close(fd)
 
+    def heartbeat(self):
+        """
+        The emulator loses an interrupt now and then: its helpers of VMRUN and #VMEXIT change the
+        CPU's pending word without the lock under which a device sets its bit there. The APIC
+        knows of the interrupt, the CPU does not, until the next one comes: L1 would sleep or run
+        its guest until then, maybe for ever. So the next one comes soon.
+        """
+        fd = os.open(self.dir, os.O_PATH)
+        s = socket.socket(socket.AF_UNIX)
+        while self.proc.poll() is None:
+            time.sleep(0.1)
+            try:
+                s.send(b'.', socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+            except BlockingIOError:
+                pass                            # L1 does not read yet
+            except OSError:
+                s.close()
+                s = socket.socket(socket.AF_UNIX)
+                try:
+                    s.connect(f'/proc/self/fd/{fd}/beat.sock')
+                except OSError:
+                    pass
+        s.close()
+        os.close(fd)
+
     def sysrq(self, keys):
         """Press SysRq keys on L1's serial line."""
         fd = os.open(self.dir, os.O_PATH)
@@ -222,6 +251,8 @@ class L1:
                 # An input at its end would count as a closed port.
                 stdin=None if self.interactive else subprocess.PIPE,
                 stdout=None if self.interactive else subprocess.PIPE)
+        if not self.icount:
+            threading.Thread(target=self.heartbeat, daemon=True).start()
         timed_out = False
         try:
             if self.interactive:

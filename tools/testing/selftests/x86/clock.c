@@ -395,7 +395,7 @@ TEST_F(clock, no_step_back_between_vcpus)
 	vcpu_expect(self->v, MSG_DONE);
 	pthread_join(t, &msg);
 	EXPECT_EQ((void *)MSG_DONE, msg);
-	EXPECT_EQ(150, turns);
+	EXPECT_LE(150, turns);		/* the other may have been past the loop's condition */
 	EXPECT_EQ(0, warps);
 }
 
