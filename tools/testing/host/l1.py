@@ -78,6 +78,8 @@ def log_complaints(text, allow=None):
 class L1:
     """One test host.  run() boots it, runs the job and returns the exit code."""
 
+    LOG = 'qemu.log'    # what the emulator itself says
+
     def __init__(self, kernel='6.1', kvm='stock', smp=1, cpu='max', memory=2048,
                  append='', timeout=1800, icount=False, kvm_opts='', vendor_opts='',
                  name='l1', build=None, qemu='qemu-system-x86_64', qemu_args=(),
@@ -245,7 +247,7 @@ class L1:
         """Boot, run a shell command, return its exit code or one of RC_*."""
         self.write_job(command)
         start = time.monotonic()
-        with open(self.path('qemu.log'), 'wb') as err:
+        with open(self.path(self.LOG), 'wb') as err:
             self.proc = subprocess.Popen(
                 self.command_line(), cwd=self.dir, stderr=err,
                 # An input at its end would count as a closed port.
@@ -326,8 +328,8 @@ class L1:
         if self.verdict and not self.verdict.startswith('job'):
             for line in self.read('serial.log').splitlines()[-30:]:
                 print(f'l1: serial: {line}', file=stream)
-            for line in self.read('qemu.log').splitlines()[-5:]:
-                print(f'l1: qemu: {line}', file=stream)
+            for line in self.read(self.LOG).splitlines()[-5:]:
+                print(f'l1: emulator: {line}', file=stream)
 
     def discard(self):
         shutil.rmtree(self.dir, ignore_errors=True)
