@@ -27,7 +27,7 @@ int dirty_bitmap_alloc(struct vm *vm, struct memslot *slot)
 	slot->dirty_bitmap = kvcalloc(bitmap_words(slot), sizeof(u64), GFP_KERNEL_ACCOUNT);
 	if (!slot->dirty_bitmap)
 		return -ENOMEM;
-	if (vm->manual_dirty_protect & KVM_DIRTY_LOG_INITIALLY_SET)
+	if (vm_dirty_log_starts_full(vm))
 		bitmap_set(slot->dirty_bitmap, 0, slot->npages);
 	return 0;
 }
@@ -42,6 +42,14 @@ void memslot_mark_dirty(struct vm *vm, struct vcpu *vcpu, const struct memslot *
 {
 	unsigned long bit = gfn - slot->base_gfn;
 
+	if (!memslot_logged(slot))
+		return;
+	if (unlikely(vm->dirty_ring_bytes)) {
+		if (!vcpu)
+			vcpu = keel_running_vcpu();
+		if (vcpu && vcpu->vm == vm && dirty_ring_push(vcpu, slot, gfn))
+			return;
+	}
 	/* Most are set already: spare the locked instruction. */
 	if (slot->dirty_bitmap && !test_bit(bit, slot->dirty_bitmap))
 		set_bit(bit, slot->dirty_bitmap);
@@ -53,6 +61,8 @@ static struct memslot *logged_slot(struct vm *vm, u32 number)
 	u32 as = number >> 16, id = number & 0xffff;
 	struct memslot *slot;
 
+	if (!vm_has_dirty_bitmaps(vm))
+		return ERR_PTR(-ENXIO);
 	if (as >= KEEL_ADDRESS_SPACES || id >= KEEL_MAX_SLOTS)
 		return ERR_PTR(-EINVAL);
 	as = array_index_nospec(as, KEEL_ADDRESS_SPACES);

@@ -3,6 +3,7 @@
 #include <linux/cpumask.h>
 #include <linux/minmax.h>
 #include <keel/arch.h>
+#include <keel/dirty_ring.h>
 #include <keel/vm.h>
 #include <uapi/keel/keel.h>
 
@@ -29,6 +30,7 @@ long keel_check_extension(struct vm *vm, long cap)
 	case KVM_CAP_ENABLE_CAP_VM:
 	case KVM_CAP_HALT_POLL:
 	case KVM_CAP_BINARY_STATS_FD:
+	case KVM_CAP_DIRTY_LOG_RING_WITH_BITMAP:
 		return 1;
 	case KVM_CAP_COALESCED_MMIO:
 		return KVM_COALESCED_MMIO_PAGE_OFFSET;
@@ -36,6 +38,9 @@ long keel_check_extension(struct vm *vm, long cap)
 		return KEEL_MAX_SLOTS;
 	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
 		return KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET;
+	case KVM_CAP_DIRTY_LOG_RING:
+	case KVM_CAP_DIRTY_LOG_RING_ACQ_REL:
+		return KEEL_DIRTY_RING_MAX_BYTES;
 	case KVM_CAP_IRQ_ROUTING:
 		return KEEL_MAX_GSIS;
 	case KVM_CAP_NR_VCPUS:

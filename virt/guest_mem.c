@@ -134,7 +134,7 @@ static void mark_range_dirty(const struct access *a, const struct memslot *slot,
 {
 	gfn_t gfn;
 
-	if (!slot->dirty_bitmap)
+	if (!memslot_logged(slot))
 		return;
 	for (gfn = gpa_to_gfn(gpa); gfn <= gpa_to_gfn(gpa + len - 1); gfn++)
 		memslot_mark_dirty(a->vm, a->vcpu, slot, gfn);

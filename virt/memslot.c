@@ -46,6 +46,17 @@ int memslots_init(struct vm *vm)
 	return 0;
 }
 
+bool memslots_empty(struct vm *vm)
+{
+	unsigned int as;
+
+	for (as = 0; as < KEEL_ADDRESS_SPACES; as++) {
+		if (!xa_empty(&vm->slots[as].by_id))
+			return false;
+	}
+	return true;
+}
+
 static void slot_free(struct memslot *s)
 {
 	if (!s)
@@ -271,7 +282,7 @@ static int slot_create_or_change(struct slot_change *c,
 	c->new = new;
 	if ((!old || old->base_gfn != new->base_gfn) && slot_overlaps(c->slots, new, old))
 		err = -EEXIST;
-	else if (!(new->flags & KVM_MEM_LOG_DIRTY_PAGES))
+	else if (!memslot_logged(new) || !vm_has_dirty_bitmaps(c->vm))
 		new->dirty_bitmap = NULL;
 	else if (old && old->dirty_bitmap)
 		new->dirty_bitmap = old->dirty_bitmap;

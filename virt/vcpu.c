@@ -255,6 +255,7 @@ static int alloc_pages_of(struct vcpu *vcpu)
 
 static void vcpu_free(struct vcpu *vcpu)
 {
+	dirty_ring_free(vcpu);
 	free_pages_of(vcpu);
 	put_pid(vcpu->pid);
 	arch_vcpu_free(vcpu);
@@ -282,6 +283,8 @@ static struct vcpu *vcpu_new(struct vm *vm, unsigned int id)
 	preempt_notifier_init(&vcpu->preempt, &vcpu_preempt_ops);
 	stats_vcpu_name(vcpu);
 	ret = alloc_pages_of(vcpu);
+	if (!ret)
+		ret = dirty_ring_alloc(vcpu);
 	if (!ret)
 		ret = arch_vcpu_init(vcpu);
 	if (ret) {

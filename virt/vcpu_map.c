@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The mapping of a vCPU fd: kvm_run, the port I/O page, the coalesced ring.
+ * The mapping of a vCPU fd: kvm_run, the port I/O page, the coalesced ring, the dirty ring.
  * Each page is mapped at its first touch, so they can be mapped apart.
  *
  * The fault handler runs under mmap_lock: it takes no lock of the VM.
@@ -21,7 +21,7 @@ static struct page *page_at(struct vcpu *vcpu, pgoff_t pgoff)
 	case KVM_COALESCED_MMIO_PAGE_OFFSET:
 		return coalesced_page(vcpu->vm);
 	default:
-		return NULL;
+		return dirty_ring_page(vcpu, pgoff);
 	}
 }
 
@@ -43,6 +43,10 @@ static const struct vm_operations_struct vcpu_vm_ops = {
 
 int vcpu_mmap(struct file *filp, struct vm_area_struct *vma)
 {
+	/* The ring is data that both sides write. */
+	if (dirty_ring_in_range(filp->private_data, vma->vm_pgoff, vma_pages(vma)) &&
+	    (vma->vm_flags & (VM_SHARED | VM_EXEC)) != VM_SHARED)
+		return -EINVAL;
 	vma->vm_ops = &vcpu_vm_ops;
 	return 0;
 }

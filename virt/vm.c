@@ -182,6 +182,11 @@ static long vm_enable_cap(struct ioctl_ctx *c)
 		return enable_halt_poll(c->vm, cap);
 	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
 		return enable_manual_protect(c->vm, cap);
+	case KVM_CAP_DIRTY_LOG_RING:
+	case KVM_CAP_DIRTY_LOG_RING_ACQ_REL:
+		return dirty_ring_enable(c->vm, cap);
+	case KVM_CAP_DIRTY_LOG_RING_WITH_BITMAP:
+		return dirty_ring_enable_bitmap(c->vm, cap);
 	default:
 		return arch_vm_enable_cap(c->vm, cap);
 	}
@@ -198,6 +203,7 @@ static IOCTL_TABLE(vm_ioctls);
 static const struct ioctl_table *const virt_vm_ioctls[] = {
 	&vm_ioctls,
 	&memslot_ioctls,
+	&dirty_ring_ioctls,
 	&coalesced_ioctls,
 	&irqfd_ioctls,
 	&ioeventfd_ioctls,

@@ -88,6 +88,7 @@ static const struct {
 	{ KVM_CAP_X86_ROBUST_SINGLESTEP,	always },
 	{ KVM_CAP_LAST_CPU,			always },
 	{ KVM_CAP_MEMORY_FAULT_INFO,		always },
+	{ KVM_CAP_PRE_FAULT_MEMORY,		always },
 	{ KVM_CAP_IOAPIC_POLARITY_IGNORED,	always },
 	{ KVM_CAP_STEAL_TIME,			steal_time },
 	{ KVM_CAP_SET_BOOT_CPU_ID,		always },

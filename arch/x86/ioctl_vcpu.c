@@ -188,6 +188,7 @@ const struct ioctl_table *const arch_vcpu_ioctls[] = {
 	&xstate_vcpu_ioctls,
 	&debug_vcpu_ioctls,
 	&irqchip_vcpu_ioctls,
+	&mmu_vcpu_ioctls,
 	NULL,
 };
 

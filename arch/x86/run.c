@@ -27,6 +27,14 @@ static verdict_t handle_requests(struct x86_vcpu *vcpu)
 
 	if (vcpu_take_request(v, REQ_VM_DEAD))
 		return -EIO;
+	if (unlikely(vcpu_test_request(v, REQ_DIRTY_RING_FULL))) {
+		/* The request stays until userspace has made room. */
+		if (dirty_ring_soft_full(v)) {
+			v->run->exit_reason = KVM_EXIT_DIRTY_RING_FULL;
+			return VERDICT_USER;
+		}
+		vcpu_take_request(v, REQ_DIRTY_RING_FULL);
+	}
 	/* The stage-2 root before the flush: a new root needs one anyway. */
 	if (vcpu_take_request(v, REQ_MMU_ROOT)) {
 		int ret = mmu_load_root(vcpu);

@@ -33,6 +33,7 @@ struct vendor_caps {
 	bool	stage2_exec_only;
 	bool	stage2_ad;
 	u8	stage2_format;		/* MMU_FMT_*, arch/x86/mmu/pte.h */
+	u16	dirty_log_batch;	/* pages that the hardware logs before it exits; 0: it does not */
 };
 
 struct vendor_ops {

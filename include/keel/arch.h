@@ -95,6 +95,11 @@ bool arch_mmu_age(struct vm *vm, unsigned int as, gfn_t start, gfn_t end, bool c
 void arch_mmu_zap_all(struct vm *vm);
 /* Write-protect the pages of @slot whose bits are set in @mask, page @base + bit. mmu_lock held for write. True: flush owed. */
 bool arch_mmu_protect_mask(struct vm *vm, const struct memslot *slot, gfn_t base, unsigned long mask);
+/*
+ * Entries to keep free in a dirty ring when its vCPU stops: those that one more exit can need.
+ * Hardware that logs by itself (PML) adds what its buffer holds.
+ */
+unsigned int arch_dirty_ring_reserved(void);
 /* Every CPU drops its translations of this VM; returns when they have. May be called under mmu_lock. */
 void arch_flush_tlbs(struct vm *vm);
 /*

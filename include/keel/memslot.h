@@ -33,7 +33,7 @@ struct memslot {
 	u32		flags;			/* KVM_MEM_* */
 	u16		id;
 	u8		as;
-	unsigned long	*dirty_bitmap;		/* NULL without KVM_MEM_LOG_DIRTY_PAGES */
+	unsigned long	*dirty_bitmap;		/* NULL if not logged, or by rings alone */
 };
 
 struct memslots {
@@ -55,6 +55,9 @@ void memslots_destroy(struct vm *vm);
  * -EINVAL, -EEXIST (overlap), -ENOMEM; on error nothing has changed.
  */
 int memslot_set(struct vm *vm, const struct kvm_userspace_memory_region2 *r);
+
+/* No slot in any address space. slots_lock held. */
+bool memslots_empty(struct vm *vm);
 
 /* The slot of @gfn in address space @as, or NULL. Inside vm->srcu. */
 struct memslot *memslot_find(struct vm *vm, unsigned int as, gfn_t gfn);
@@ -79,13 +82,22 @@ static inline bool memslot_readonly(const struct memslot *s)
 	return s->flags & KVM_MEM_READONLY;
 }
 
-/* Mark @gfn of @slot dirty, if it is logged. Any context. @vcpu may be NULL. */
+/* Its writes are logged: in its bitmap, or in the rings of the vCPUs. */
+static inline bool memslot_logged(const struct memslot *s)
+{
+	return s->flags & KVM_MEM_LOG_DIRTY_PAGES;
+}
+
+/*
+ * Mark @gfn of @slot dirty, if it is logged. Any context. @vcpu: the one whose thread this is, or
+ * NULL: the one that is loaded here, if any.
+ */
 void memslot_mark_dirty(struct vm *vm, struct vcpu *vcpu, const struct memslot *slot, gfn_t gfn);
 
 /* dirty_bitmap.c: -ENOMEM. @slot is not published yet. */
 int dirty_bitmap_alloc(struct vm *vm, struct memslot *slot);
 void dirty_bitmap_free(struct memslot *slot);
-/* KVM_GET/CLEAR_DIRTY_LOG. They take slots_lock. -EINVAL, -ENOENT (not logged), -EFAULT. */
+/* KVM_GET/CLEAR_DIRTY_LOG. They take slots_lock. -EINVAL, -ENOENT (not logged), -EFAULT, -ENXIO (rings). */
 long dirty_log_get(struct ioctl_ctx *c);
 long dirty_log_clear(struct ioctl_ctx *c);
 

@@ -9,6 +9,7 @@
 #include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/srcu.h>
+#include <keel/dirty_ring.h>
 #include <keel/vm.h>
 #include <keel/request.h>
 #include <keel/verdict.h>
@@ -43,6 +44,7 @@ struct vcpu {
 	struct page		*run_page;
 	struct page		*pio_page;
 	void			*pio_data;	/* [c] page 1 of the mapping */
+	struct dirty_ring	dirty_ring;
 
 	unsigned long		requests;	/* [x] */
 	int			mode;		/* [x] enum vcpu_mode */

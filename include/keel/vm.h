@@ -65,12 +65,27 @@ struct vm {
 	unsigned int		halt_poll_max_ns;	/* KVM_CAP_HALT_POLL */
 	bool			halt_poll_set;
 	u64			manual_dirty_protect;	/* [s] KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 flags */
+	u32			dirty_ring_bytes;	/* [l] per vCPU, set once before the first; 0: none */
+	bool			dirty_ring_with_bitmap;	/* [s] KVM_CAP_DIRTY_LOG_RING_WITH_BITMAP */
 	bool			dead;		/* [x] the VM met an internal error */
 	struct module		*vendor;	/* [c] reference held */
 	struct vm_stats		stats;
 	char			stats_id[48];
 	struct stats_debugfs	debugfs;
 };
+
+/* Logged slots have a bitmap: always, but for dirty rings that are used alone. */
+static inline bool vm_has_dirty_bitmaps(const struct vm *vm)
+{
+	return !READ_ONCE(vm->dirty_ring_bytes) || vm->dirty_ring_with_bitmap;
+}
+
+/* A log starts with all bits set, and nothing protected. With rings there is no bit to start with. */
+static inline bool vm_dirty_log_starts_full(const struct vm *vm)
+{
+	return vm->manual_dirty_protect & KVM_DIRTY_LOG_INITIALLY_SET &&
+	       !READ_ONCE(vm->dirty_ring_bytes);
+}
 
 /* References. vm_get_safe() fails (false) when the VM is already dying. */
 void vm_get(struct vm *vm);

@@ -33,6 +33,8 @@ static verdict_t no_host_page(struct x86_vcpu *vcpu, gfn_t gfn, hva_t hva, int e
 		/* The VMM gets the SIGBUS that its own access would have given it. */
 		send_sig_mceerr(BUS_MCEERR_AR, (void __user *)hva, PAGE_SHIFT, current);
 		return VERDICT_RESUME;
+	case -ENOMEM:
+		return -ENOMEM;
 	default:
 		return memory_fault(vcpu, gfn);
 	}
@@ -62,12 +64,12 @@ static bool page_is_stale(struct vm *vm, unsigned long seq, hva_t hva, int level
 	return notifier_retry(vm, seq, start, start + size);
 }
 
-static void install(struct x86_vcpu *vcpu, const struct memslot *slot, const struct map_request *r,
-		    unsigned long seq)
+static enum map_result install(struct x86_vcpu *vcpu, const struct memslot *slot,
+			       struct map_request *r, unsigned long seq)
 {
 	struct vm *vm = vcpu->v.vm;
-	enum map_result done = MAP_SPURIOUS;
-	bool dirty = slot->dirty_bitmap && r->rights.write;
+	enum map_result done = MAP_RETRY;
+	bool dirty = memslot_logged(slot) && r->rights.write;
 
 	read_lock(&vm->mmu_lock);
 	flush_check(vm_mmu(vm));
@@ -84,14 +86,17 @@ static void install(struct x86_vcpu *vcpu, const struct memslot *slot, const str
 		vcpu->v.stats.pf_spurious++;
 	if (unlikely(done == MAP_CONFLICT))
 		resolve_conflict(vm, slot->as, r->gfn);
+	return done;
 }
 
-static verdict_t map_page(struct x86_vcpu *vcpu, const struct memslot *slot, gfn_t gfn, bool write)
+int s2_map_slot_page(struct x86_vcpu *vcpu, const struct memslot *slot, const struct s2_want *w,
+		     int *level)
 {
 	struct vm *vm = vcpu->v.vm;
-	struct map_request r = { .gfn = gfn };
-	hva_t hva = memslot_hva(slot, gfn);
+	struct map_request r = { .gfn = w->gfn };
+	hva_t hva = memslot_hva(slot, w->gfn);
 	struct host_page hp;
+	enum map_result done;
 	unsigned long seq;
 	bool can_write;
 	int err;
@@ -102,23 +107,35 @@ static verdict_t map_page(struct x86_vcpu *vcpu, const struct memslot *slot, gfn
 			return err;
 	}
 	seq = notifier_seq(vm);
-	err = hva_to_host_page(hva, write, &hp);
+	err = hva_to_host_page(hva, w->write, &hp);
 	if (unlikely(err))
-		return no_host_page(vcpu, gfn, hva, err);
+		return err;
 
 	can_write = hp.writable && !memslot_readonly(slot);
 	r.pfn = hp.pfn;
-	r.level = s2_map_level(vm, slot, gfn, hp.pfn);
+	r.level = s2_map_level(vm, slot, w->gfn, hp.pfn);
 	r.rights = (struct s2e_rights) {
 		.host_write	= can_write,
 		/* A page of the dirty log becomes writable by being written to. */
-		.write		= can_write && (write || !slot->dirty_bitmap),
+		.write		= can_write && (w->write || !memslot_logged(slot)),
 		.exec		= true,
 		.device		= pfn_is_device(&hp),
+		.old		= w->ahead,
 	};
-	install(vcpu, slot, &r, seq);
+	done = install(vcpu, slot, &r, seq);
+	*level = r.level;
 	host_page_put(&hp, can_write);
-	return VERDICT_RESUME;
+	return done == MAP_DONE || done == MAP_SPURIOUS ? 0 : -EAGAIN;
+}
+
+static verdict_t map_page(struct x86_vcpu *vcpu, const struct memslot *slot, gfn_t gfn, bool write)
+{
+	const struct s2_want w = { .gfn = gfn, .write = write };
+	int level, err = s2_map_slot_page(vcpu, slot, &w, &level);
+
+	if (likely(!err))
+		return VERDICT_RESUME;
+	return no_host_page(vcpu, gfn, memslot_hva(slot, gfn), err);
 }
 
 /* A write to a present page: mostly the dirty log's doing, and then no page has to be looked up. */
@@ -139,6 +156,11 @@ static bool fast_write(struct x86_vcpu *vcpu, const struct memslot *slot, gfn_t 
 static verdict_t fault_in_slot(struct x86_vcpu *vcpu, const struct memslot *slot, gfn_t gfn,
 			       const struct x86_s2_fault *f)
 {
+	/* A page that cannot be logged does not become writable: let userspace make room. */
+	if (unlikely(f->write && memslot_logged(slot) && dirty_ring_hard_full(&vcpu->v))) {
+		vcpu_request(&vcpu->v, REQ_DIRTY_RING_FULL);
+		return VERDICT_RESUME;
+	}
 	/* The tables of a vCPU's address space exist: it could not fault without. */
 	if (f->present && f->write && fast_write(vcpu, slot, gfn))
 		return VERDICT_RESUME;

@@ -18,7 +18,7 @@ int s2_map_level(struct vm *vm, const struct memslot *slot, gfn_t gfn, hfn_t pfn
 	int level = vm_mmu(vm)->max_level, host;
 
 	/* The dirty log wants each page on its own. */
-	if (slot->dirty_bitmap)
+	if (memslot_logged(slot))
 		return 1;
 	while (level > 1 && !level_fits(slot, gfn, pfn, level))
 		level--;

@@ -119,20 +119,41 @@ void tables_free_work(struct work_struct *work);
 enum map_result {
 	MAP_DONE,
 	MAP_SPURIOUS,		/* was there already */
+	MAP_RETRY,		/* what was to be mapped, or where, changed meanwhile */
 	MAP_CONFLICT,		/* something else is: zap the frame, then try again */
 };
 
 struct map_request {
 	gfn_t			gfn;
 	hfn_t			pfn;	/* of @gfn */
-	int			level;	/* wanted; a smaller one is taken where a table exists */
+	int			level;	/* wanted; s2_map() stores that of the leaf, which may differ */
 	struct s2e_rights	rights;
 };
 
 /* mmu_lock held for read; the cache is full. */
-enum map_result s2_map(struct x86_vcpu *vcpu, u64 *root, const struct map_request *r);
+enum map_result s2_map(struct x86_vcpu *vcpu, u64 *root, struct map_request *r);
 /* The entry lacks only W, and only for the dirty log: give it back. mmu_lock held for read. */
 bool s2_make_writable(struct x86_vcpu *vcpu, u64 *root, const struct memslot *slot, gfn_t gfn);
+
+/* ---- fault.c ---- */
+
+struct s2_want {
+	gfn_t	gfn;
+	bool	write;
+	bool	ahead;		/* nobody has used the page yet */
+};
+
+/*
+ * Map @w->gfn of @slot by the retry rule. Own thread, inside vm->srcu, no lock. 0, and *@level of
+ * what maps it; -EAGAIN: something changed meanwhile; -ENOMEM; else as hva_to_host_page().
+ */
+int s2_map_slot_page(struct x86_vcpu *vcpu, const struct memslot *slot, const struct s2_want *w,
+		     int *level);
+
+/* ---- root.c ---- */
+
+/* The root of an address space, made if there is none; NULL without memory. May sleep. */
+u64 *s2_root_get(struct vm_mmu *mmu, unsigned int as);
 
 /* ---- hugepage.c ---- */
 

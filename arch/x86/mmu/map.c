@@ -25,7 +25,7 @@ static enum map_result set_leaf(struct x86_vcpu *vcpu, struct s2_pos *pos,
 	u64 leaf = s2e_make_leaf(hpa, pos->level, r->rights);
 
 	if (cmpxchg64(pos->entry, pos->val, leaf) != pos->val)
-		return MAP_SPURIOUS;
+		return MAP_RETRY;
 	if (!s2e_present(pos->val))
 		table_count_leaf(vcpu->v.vm, pos->entry, pos->level, 1);
 	return MAP_DONE;
@@ -33,17 +33,19 @@ static enum map_result set_leaf(struct x86_vcpu *vcpu, struct s2_pos *pos,
 
 /* A leaf is there. Is it what the fault needs, or can it become that? */
 static enum map_result meet_leaf(struct x86_vcpu *vcpu, struct s2_pos *pos,
-				 const struct map_request *r)
+				 struct map_request *r)
 {
 	if (leaf_pfn(pos->val, pos->level, r->gfn) != r->pfn)
 		return MAP_CONFLICT;
 	if ((!r->rights.write || s2e_writable(pos->val)) &&
-	    (!r->rights.exec || s2e_executable(pos->val)))
+	    (!r->rights.exec || s2e_executable(pos->val))) {
+		r->level = pos->level;
 		return MAP_SPURIOUS;
+	}
 	return pos->level == r->level ? set_leaf(vcpu, pos, r) : MAP_CONFLICT;
 }
 
-enum map_result s2_map(struct x86_vcpu *vcpu, u64 *root, const struct map_request *r)
+enum map_result s2_map(struct x86_vcpu *vcpu, u64 *root, struct map_request *r)
 {
 	const struct vm_mmu *mmu = vm_mmu(vcpu->v.vm);
 	struct s2_pos pos = { .level = mmu->levels };
@@ -54,11 +56,13 @@ enum map_result s2_map(struct x86_vcpu *vcpu, u64 *root, const struct map_reques
 		pos.val = READ_ONCE(*pos.entry);
 		if (!s2e_present(pos.val)) {
 			/* Below: a table of small pages was there already, and its holes stay small. */
-			if (pos.level <= r->level)
+			if (pos.level <= r->level) {
+				r->level = pos.level;
 				return set_leaf(vcpu, &pos, r);
+			}
 			/* Lost the race: what the winner put there is looked at again. */
 			if (!link_table(vcpu, &pos))
-				return MAP_SPURIOUS;
+				return MAP_RETRY;
 		} else if (s2e_is_leaf(pos.val, pos.level)) {
 			return meet_leaf(vcpu, &pos, r);
 		}

@@ -69,6 +69,9 @@ int mmu_load_root(struct x86_vcpu *vcpu);
  */
 verdict_t mmu_fault(struct x86_vcpu *vcpu, const struct x86_s2_fault *f, bool *emulate);
 
+/* KVM_PRE_FAULT_MEMORY (prefault.c): its row. */
+extern const struct ioctl_table mmu_vcpu_ioctls;
+
 /*
  * guest_walk - translate @gva by the guest's own tables as the CPU would, setting
  * A and D bits. Own thread, may sleep, takes vm->srcu. 0 with gpa and page_size, or 1

@@ -74,7 +74,7 @@ bool s2e_select(unsigned int fmt, bool ad, u64 encrypt)
 
 u64 s2e_make_leaf(u64 hpa, int level, struct s2e_rights r)
 {
-	u64 e = hpa | s2_fmt.leaf | s2_fmt.accessed;
+	u64 e = hpa | s2_fmt.leaf | (r.old ? 0 : s2_fmt.accessed);
 
 	if (level > 1)
 		e |= S2_PS;

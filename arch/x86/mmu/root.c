@@ -62,7 +62,7 @@ void mmu_vcpu_destroy(struct x86_vcpu *vcpu)
 		table_free(table);
 }
 
-static u64 *root_get(struct vm_mmu *mmu, unsigned int as)
+u64 *s2_root_get(struct vm_mmu *mmu, unsigned int as)
 {
 	u64 *root = s2_root(mmu, as), *theirs;
 
@@ -81,7 +81,7 @@ static u64 *root_get(struct vm_mmu *mmu, unsigned int as)
 int mmu_load_root(struct x86_vcpu *vcpu)
 {
 	struct vm_mmu *mmu = vm_mmu(vcpu->v.vm);
-	u64 *root = root_get(mmu, arch_vcpu_as(&vcpu->v));
+	u64 *root = s2_root_get(mmu, arch_vcpu_as(&vcpu->v));
 
 	if (!root)
 		return -ENOMEM;

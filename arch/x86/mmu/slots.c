@@ -22,11 +22,11 @@ void arch_memslot_commit(struct vm *vm, const struct memslot *old, const struct 
 	if (!old)
 		return;
 	/* Deleted or moved; or its log was ended, and large pages may come back. */
-	if (!new || new->base_gfn != old->base_gfn || !new->dirty_bitmap) {
+	if (!new || new->base_gfn != old->base_gfn || !memslot_logged(new)) {
 		zap_slot(vm, old);
 		return;
 	}
 	/* A log that starts with all bits set protects each page when its bit is cleared. */
-	if (!(vm->manual_dirty_protect & KVM_DIRTY_LOG_INITIALLY_SET))
+	if (!vm_dirty_log_starts_full(vm))
 		s2_protect_slot(vm, new);
 }

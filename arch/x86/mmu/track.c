@@ -53,6 +53,11 @@ bool arch_mmu_protect_mask(struct vm *vm, const struct memslot *slot, gfn_t base
 	return flush;
 }
 
+unsigned int arch_dirty_ring_reserved(void)
+{
+	return KEEL_DIRTY_RING_RESERVED + keel_vendor.caps.dirty_log_batch;
+}
+
 /* Protect what one bottom table or larger entry maps of [gfn, end); returns where to go on. */
 static gfn_t __protect_block(const struct vm_mmu *mmu, u64 *root, gfn_t gfn, gfn_t end,
 			     bool *flush)

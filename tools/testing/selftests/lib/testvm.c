@@ -133,10 +133,30 @@ static void build_descriptors(void)
 	}
 }
 
-void vm_create(struct test_vm *vm, enum test_irqchip irqchip)
+static void map_image(struct test_vm *vm, bool on)
 {
 	uintptr_t start = (uintptr_t)__executable_start & ~(PAGE - 1);
 	uintptr_t end = ((uintptr_t)_end + PAGE - 1) & ~(PAGE - 1);
+
+	if (vm_set_region(vm, SLOT_IMAGE, start, on ? end - start : 0, (void *)start, 0))
+		die("slot of the program's image");
+	if (vm->tables && vm_set_region(vm, SLOT_TABLES, GPA_TABLES, on ? 16 * PAGE : 0,
+					vm->tables, 0))
+		die("slot of the page tables");
+}
+
+void vm_take_slots(struct test_vm *vm)
+{
+	map_image(vm, false);
+}
+
+void vm_give_slots(struct test_vm *vm)
+{
+	map_image(vm, true);
+}
+
+void vm_create(struct test_vm *vm, enum test_irqchip irqchip)
+{
 	struct kvm_enable_cap split = { .cap = KVM_CAP_SPLIT_IRQCHIP, .args = { 24 } };
 
 	memset(vm, 0, sizeof(*vm));
@@ -151,8 +171,7 @@ void vm_create(struct test_vm *vm, enum test_irqchip irqchip)
 		die("KVM_CREATE_IRQCHIP");
 	if (irqchip == TEST_IRQCHIP_SPLIT && ioctl(vm->fd, KVM_ENABLE_CAP, &split))
 		die("KVM_CAP_SPLIT_IRQCHIP");
-	if (vm_set_region(vm, SLOT_IMAGE, start, end - start, (void *)start, 0))
-		die("slot of the program's image");
+	map_image(vm, true);
 	vm->tables = vm_add_memory(vm, SLOT_TABLES, GPA_TABLES, 16 * PAGE, 0);
 	build_tables(vm);
 	build_descriptors();

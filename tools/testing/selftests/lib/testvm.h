@@ -50,6 +50,9 @@ int open_kvm(void);
 /* A VM with the program's image and page tables. */
 void vm_create(struct test_vm *vm, enum test_irqchip irqchip);
 void vm_destroy(struct test_vm *vm);
+/* Take away the slots that vm_create() made, and give them back: for what wants a VM without any. */
+void vm_take_slots(struct test_vm *vm);
+void vm_give_slots(struct test_vm *vm);
 /* A vCPU with id @id, its kvm_run mapped and all of KVM_GET_SUPPORTED_CPUID set. */
 struct test_vcpu *vcpu_create(struct test_vm *vm, unsigned int id);
 /* 64-bit mode, interrupts off, at @fn with its own stack; IDT, GDT, TSS loaded. */
