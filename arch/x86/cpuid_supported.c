@@ -16,8 +16,8 @@
 #define F(name)		BIT(X86_FEATURE_##name & 31)
 
 /*
- * Asynchronous page faults and paravirtual EOI are permissions that the guest gives; Keel
- * keeps their MSRs and makes no use of them yet. VMMs ask for both by default.
+ * Asynchronous page faults without KVM_FEATURE_ASYNC_PF_INT are a permission that is never used:
+ * msr.rst says that nothing is delivered unless it is by interrupt. Old VMMs ask for the bit.
  */
 #define KVM_PV_FEATURES	(BIT(KVM_FEATURE_CLOCKSOURCE) | BIT(KVM_FEATURE_NOP_IO_DELAY) |	\
 			 BIT(KVM_FEATURE_CLOCKSOURCE2) | BIT(KVM_FEATURE_ASYNC_PF) |	\

@@ -90,7 +90,8 @@ static long translate(struct ioctl_ctx *c)
 	memset(t, 0, sizeof(*t));
 	t->linear_address = linear;
 	t->physical_address = INVALID_GPA;
-	if (!guest_walk_debug(vcpu, linear, &r)) {
+	/* Without paging every address is its own translation, also the one that means "none". */
+	if (!guest_walk_debug(vcpu, linear, &r) && r.gpa != INVALID_GPA) {
 		t->physical_address = r.gpa;
 		t->valid = 1;
 	}

@@ -38,7 +38,8 @@ struct vcpu_msrs {
 	u64	mcg_status, mcg_ctl;
 	u64	*mce;			/* MCE_BANKS * 4: CTL, STATUS, ADDR, MISC of each bank */
 	u64	osvw_length, osvw_status;
-	u64	async_pf, pv_eoi;	/* MSR_KVM_*_EN: kept, not used */
+	u64	async_pf;		/* MSR_KVM_ASYNC_PF_EN: kept, nothing is delivered */
+	u64	pv_eoi;			/* MSR_KVM_PV_EOI_EN */
 	u64	exit_rip;		/* of the instruction that went to userspace */
 	bool	enforce_pv;		/* KVM_CAP_ENFORCE_PV_FEATURE_CPUID */
 };

@@ -17,6 +17,7 @@
 const u32 msr_features[] = {
 	MSR_IA32_UCODE_REV,
 	MSR_IA32_ARCH_CAPABILITIES,
+	MSR_IA32_PERF_CAPABILITIES,
 	MSR_AMD64_DE_CFG,
 };
 const unsigned int msr_features_count = ARRAY_SIZE(msr_features);
@@ -54,6 +55,8 @@ int msr_feature_get(u32 index, u64 *val)
 		return rdmsrq_safe(index, val) ? 1 : 0;
 	case MSR_IA32_ARCH_CAPABILITIES:
 		*val = msr_arch_capabilities();
+		return 0;
+	case MSR_IA32_PERF_CAPABILITIES:	/* of a PMU that is not there */
 		return 0;
 	case MSR_AMD64_DE_CFG:
 		*val = msr_de_cfg_supported();

@@ -24,6 +24,20 @@ int msr_ucode_set(struct x86_vcpu *vcpu, const struct msr_row *row, u32 index, u
 	return 0;
 }
 
+/* A PMU that is not there is capable of nothing. */
+int msr_perf_cap_get(struct x86_vcpu *vcpu, const struct msr_row *row, u32 index, u64 *val,
+		     bool host)
+{
+	*val = 0;
+	return !host && !guest_has(vcpu, X86_FEATURE_PDCM);
+}
+
+int msr_perf_cap_set(struct x86_vcpu *vcpu, const struct msr_row *row, u32 index, u64 val,
+		     bool host)
+{
+	return !host || val;
+}
+
 int msr_platform_info_get(struct x86_vcpu *vcpu, const struct msr_row *row, u32 index, u64 *val,
 			  bool host)
 {

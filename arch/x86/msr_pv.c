@@ -74,7 +74,7 @@ int msr_async_pf_set(struct x86_vcpu *vcpu, const struct msr_row *row, u32 index
 {
 	if (!pv_allowed(vcpu, KVM_FEATURE_ASYNC_PF, host))
 		return 1;
-	/* Delivery by interrupt is a feature that is not offered; without an APIC there is none. */
+	/* Bit 3, delivery by interrupt, is not offered; without it nothing is delivered (msr.rst). */
 	if (val && !irqchip_lapic_in_kernel(vcpu_vm(vcpu)))
 		return 1;
 	return msr_field_set(vcpu, row, index, val, host);
@@ -90,5 +90,5 @@ int msr_pv_eoi_set(struct x86_vcpu *vcpu, const struct msr_row *row, u32 index, 
 {
 	if (!pv_allowed(vcpu, KVM_FEATURE_PV_EOI, host))
 		return 1;
-	return msr_field_set(vcpu, row, index, val, host);
+	return irqchip_pv_eoi_set(vcpu, val);
 }

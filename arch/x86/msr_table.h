@@ -66,6 +66,8 @@ MSR_GET(msr_platform_info_get);
 MSR_SET(msr_platform_info_set);
 MSR_SET(msr_misc_features_set);
 MSR_SET(msr_misc_enable_set);
+MSR_GET(msr_perf_cap_get);
+MSR_SET(msr_perf_cap_set);
 MSR_GET(msr_perf_status_get);
 MSR_GET(msr_ebc_frequency_get);
 MSR_GET(msr_fsb_freq_get);

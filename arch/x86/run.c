@@ -135,6 +135,13 @@ static bool may_enter(struct x86_vcpu *vcpu)
 	return !vcpu_has_requests(&vcpu->v) && !keel_xfer_work_pending();
 }
 
+/* The guest may have ended its interrupt in memory: before anything looks at the APIC. */
+static void sync_pv_eoi(struct x86_vcpu *vcpu)
+{
+	if (unlikely(vcpu->apic.pv_eoi_armed))
+		__irqchip_pv_eoi_sync(vcpu);
+}
+
 static verdict_t enter_guest(struct x86_vcpu *vcpu)
 {
 	bool finished;
@@ -159,12 +166,14 @@ static verdict_t enter_guest(struct x86_vcpu *vcpu)
 	if (unlikely(!hw_this_cpu_on())) {
 		local_irq_enable();
 		preempt_enable();
+		sync_pv_eoi(vcpu);
 		return -EIO;
 	}
 	if (unlikely(!may_enter(vcpu))) {
 		WRITE_ONCE(vcpu->v.mode, VCPU_OUTSIDE);
 		local_irq_enable();
 		preempt_enable();
+		sync_pv_eoi(vcpu);
 		/* What was given to the vendor is decided anew with what came in. */
 		vcpu->ev.check = true;
 		return VERDICT_RESUME;
@@ -186,6 +195,7 @@ static verdict_t enter_guest(struct x86_vcpu *vcpu)
 	keel_guest_timing_exit_irqoff();
 	local_irq_enable();
 	preempt_enable();
+	sync_pv_eoi(vcpu);
 
 	return finished ? VERDICT_RESUME : vendor_call(handle_exit)(vcpu);
 }

@@ -75,6 +75,7 @@ struct vcpu_apic {
 	struct lapic	lapic;		/* without in-kernel APIC regs is NULL, base good */
 	unsigned long	pending_events;	/* [x] APIC_EVENT_* */
 	u8		sipi_vector;	/* [x] */
+	bool		pv_eoi_armed;	/* [v] the guest may end the interrupt in memory */
 	u8		eoi_vector;	/* [v] of REQ_IOAPIC_EOI_EXIT */
 	u8		user_cr8;	/* [v] CR8 without an in-kernel APIC */
 	s8		cr8_exits;	/* [v] what the vendor was told last, -1: nothing yet */
@@ -123,6 +124,14 @@ void irqchip_update_cr8_intercept(struct x86_vcpu *vcpu);
 
 /* vapic_addr is not 0: the guest may have changed its TPR there. Before events; may sleep. */
 void irqchip_vapic_read(struct x86_vcpu *vcpu);
+
+/*
+ * pv_eoi.c. sync: after every exit, before anything looks at the APIC, if pv_eoi_armed; arm: when
+ * events were decided and MSR_KVM_PV_EOI_EN is on. Both may sleep. set: the MSR, 0 or 1 (#GP).
+ */
+void __irqchip_pv_eoi_sync(struct x86_vcpu *vcpu);
+void __irqchip_pv_eoi_arm(struct x86_vcpu *vcpu);
+int irqchip_pv_eoi_set(struct x86_vcpu *vcpu, u64 val);
 
 /* CR8 as the APIC's TPR, or the stored value without an in-kernel APIC: for cr.c. */
 u8 irqchip_get_cr8(struct x86_vcpu *vcpu);

@@ -148,6 +148,8 @@ void lapic_eoi(struct lapic *a);
 void lapic_set_tpr(struct lapic *a, u8 tpr);
 void lapic_update_ppr(struct lapic *a);
 void lapic_recount(struct lapic *a);			/* caches from the registers */
+/* The EOI of what is in service would be noticed by nobody. */
+bool lapic_eoi_is_silent(const struct lapic *a);
 bool lapic_vector_in_use(struct lapic *a, u8 vector);	/* in IRR or ISR; any context */
 void lapic_update_lint0(struct lapic *a);			/* LVT0 or the mode changed */
 

@@ -236,6 +236,15 @@ void lapic_eoi(struct lapic *a)
 	lapic_out_eoi(a, vec, level);
 }
 
+/* SDM 3 11.8.5: what an EOI can set in motion is a held-back request, or a message to an I/O APIC. */
+bool lapic_eoi_is_silent(const struct lapic *a)
+{
+	int vec = lapic_highest_isr(a);
+
+	return vec >= 0 && lapic_highest_irr(a) < 0 && !lapic_vec_test(a, LAPIC_TMR, vec) &&
+	       !test_bit(vec, a->domain->edge_eoi);
+}
+
 bool lapic_vector_in_use(struct lapic *a, u8 vector)
 {
 	return lapic_vec_test(a, LAPIC_IRR, vector) || lapic_vec_test(a, LAPIC_ISR, vector);

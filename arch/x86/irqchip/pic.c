@@ -315,12 +315,8 @@ void pic_get_state(const struct pic *pic, unsigned int chip, struct kvm_pic_stat
 void pic_set_state(struct pic *pic, unsigned int chip, const struct kvm_pic_state *s)
 {
 	struct kvm_pic_state *d = &pic->chip[chip & 1].s;
-	u8 elcr_mask = d->elcr_mask;
 
 	*d = *s;
-	/* Which lines can be level-triggered is wired; the rest is kept in range. */
-	d->elcr_mask = elcr_mask;
-	d->elcr &= elcr_mask;
 	d->priority_add &= 7;
 	d->init_state &= 3;
 	update(pic);

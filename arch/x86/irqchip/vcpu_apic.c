@@ -274,6 +274,7 @@ void irqchip_vcpu_reset(struct x86_vcpu *vcpu, bool init)
 	bool bsp = is_bsp(vcpu);
 
 	vcpu->apic.user_cr8 = 0;
+	vcpu->apic.pv_eoi_armed = false;
 	if (a->regs)
 		lapic_reset(a, init, bsp, bsp && !(vcpu_vm(vcpu)->disabled_quirks &
 						   KVM_X86_QUIRK_LINT0_REENABLED));

@@ -5,6 +5,7 @@
  */
 #include <linux/mm.h>
 #include <linux/string.h>
+#include <asm/kvm_para.h>
 #include <keel/guest_mem.h>
 #include <keel/ioctl.h>
 #include "virt/compat/compat.h"
@@ -105,6 +106,8 @@ void irqchip_update_cr8_intercept(struct x86_vcpu *vcpu)
 
 	if (unlikely(vcpu->apic.vapic_addr))
 		vapic_write(vcpu);
+	if (vcpu->msr.pv_eoi & KVM_MSR_ENABLED)
+		__irqchip_pv_eoi_arm(vcpu);
 	if (likely(vcpu->apic.cr8_exits == want))
 		return;
 	vcpu->apic.cr8_exits = want;
