@@ -305,8 +305,9 @@ static long run_prepared(struct x86_vcpu *vcpu)
 		if (v != VERDICT_RESUME)
 			return v;
 	}
+	/* What the VMM saw last stays in kvm_run: it may look at that exit once more. */
 	if (READ_ONCE(run->immediate_exit))
-		return signal_exit(vcpu);
+		return -EINTR;
 	run->exit_reason = KVM_EXIT_UNKNOWN;
 	vcpu->cpuid.ran = true;
 	return run_loop(vcpu);

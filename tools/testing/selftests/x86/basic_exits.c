@@ -221,6 +221,7 @@ TEST_F(exits, immediate_exit_completes_io)
 	ASSERT_EQ(-1, ioctl(v->fd, KVM_RUN, 0));
 	ASSERT_EQ(EINTR, errno);
 	v->run->immediate_exit = 0;
+	EXPECT_EQ(KVM_EXIT_IO, v->run->exit_reason);
 	ASSERT_EQ(0, ioctl(v->fd, KVM_GET_REGS, &r2));
 	EXPECT_EQ(r1.rip + 2, r2.rip);
 	run(_metadata, v, KVM_EXIT_IO);
