@@ -124,9 +124,10 @@ u32 x86_disable_exits_supported(void)
 
 static long enable_disable_exits(struct x86_vm *vm, u64 arg)
 {
-	if (arg & ~(u64)x86_disable_exits_supported() || vm->vm.created_vcpus)
+	if (arg & ~(u64)x86_disable_exits_supported())
 		return -EINVAL;
-	vm->disabled_exits |= arg;
+	WRITE_ONCE(vm->disabled_exits, vm->disabled_exits | arg);
+	vm_request_all(&vm->vm, REQ_INTERCEPTS, false);
 	return 0;
 }
 
