@@ -3,24 +3,28 @@
 
 Bochs has no virtio, so what the job needs is carried in on disks: an image of
 the installed programs (cached), one with the tests, modules and the job (of
-this run), and an empty one for a tar of the results.
+this run), and an empty one for a tar of the results. A fourth holds the kernel.
 """
 
 import glob
 import hashlib
+import inspect
 import os
 import re
-import shutil
 import signal
 import subprocess
 import tarfile
-import tempfile
 import time
 
+import bochs_disk
 import l1
 
 MODELS = {'bochs-intel': 'corei7_haswell_4770', 'bochs-amd': 'trinity_apu'}
 IPS = 200000000         # instructions that are a second to L1: the rate of its TSC
+
+# Self-tests and certificates take Linux most of the time that it needs here to come up.
+QUICK = 'cryptomgr.notests initcall_blacklist=load_system_certificate_list,crypto_kdf108_init,' \
+    'init_blk_tracer,init_kprobe_trace'
 
 L1_MODULES = 'ata_piix sd_mod isofs overlay'
 # What scripts that run in L1 may call.
@@ -39,36 +43,6 @@ RESULTS_SIZE = 256 << 20
 def output_of(*command, **options):
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                           check=False, stdin=subprocess.DEVNULL, **options).stdout
-
-
-def place(src, dest):
-    """A file, link or folder under another name, without copying what can be linked."""
-    os.makedirs(os.path.dirname(dest), exist_ok=True)
-    if os.path.isdir(src) and not os.path.islink(src):
-        for entry in os.listdir(src):
-            if entry != '__pycache__':
-                place(f'{src}/{entry}', f'{dest}/{entry}')
-        os.makedirs(dest, exist_ok=True)
-    elif os.path.islink(src):
-        os.symlink(os.readlink(src), dest)
-    else:
-        try:
-            os.link(src, dest)
-        except OSError:     # another file system, or another's file
-            shutil.copy(src, dest)
-
-
-def make_iso(out, label, files, boot=()):
-    """An ISO of {path in it: file or folder of this machine}."""
-    stage = tempfile.mkdtemp(prefix='stage-', dir=os.path.dirname(out))
-    try:
-        for dest, src in files.items():
-            place(src, f'{stage}/{dest}')
-        subprocess.run(['genisoimage', '-quiet', '-R', '-D', '-no-cache-inodes', '-iso-level', '3',
-                        '-V', label, *boot, '-o', out, stage], check=True,
-                       stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
 
 
 def is_elf(path):
@@ -104,13 +78,13 @@ def base_files():
 def base_image():
     """The programs; made anew when a package of the list changes."""
     versions = output_of('dpkg-query', '-W', '-f', '${Package} ${Version}\n', *PACKAGES, 'libc6')
-    with open(os.path.realpath(__file__), 'rb') as f:
-        key = hashlib.sha256(f.read() + versions.encode()).hexdigest()[:16]
+    how = ''.join(inspect.getsource(f) for f in (base_files, libraries, bochs_disk.make_iso))
+    key = hashlib.sha256(f'{UNNEEDED.pattern} {how} {versions}'.encode()).hexdigest()[:16]
     out = os.path.join(l1.CACHE, 'bochs', f'base-{key}.iso')
     if not os.path.exists(out):
         os.makedirs(os.path.dirname(out), exist_ok=True)
         tmp = f'{out}.{os.getpid()}'
-        make_iso(tmp, 'KEELBASE', base_files())
+        bochs_disk.make_iso(tmp, 'KEELBASE', base_files())
         os.rename(tmp, out)
     return out
 
@@ -130,15 +104,16 @@ class Bochs(l1.L1):
     # --- what goes in -------------------------------------------------
 
     def modules(self):
-        """Modules of the kernel's own KVM, and what modprobe needs to find them."""
+        """Modules of the kernel's own KVM, and what modprobe needs to find them: where to, from."""
         base = f'{self.kdir}/lib/modules/{self.release}'
-        paths = glob.glob(f'{base}/modules.*')
+        paths = {p: p for p in glob.glob(f'{base}/modules.*')}
         for m in ('kvm-intel', 'kvm-amd', 'irqbypass'):
             for line in output_of('modprobe', '-d', self.kdir, '-S', self.release, '--show-depends',
                                   m).splitlines():
                 if line.startswith('insmod'):
-                    paths.append(line.split()[1])
-        return [os.path.realpath(p) for p in paths]
+                    path = os.path.realpath(line.split()[1])
+                    paths[path] = bochs_disk.unsigned(path)
+        return paths
 
     def named_files(self, command):
         """Files that the job's words and environment name go along."""
@@ -153,38 +128,35 @@ class Bochs(l1.L1):
                 yield path
 
     def run_image(self, command):
-        paths = {*self.modules(), *self.named_files(command)}
+        paths = {p: p for p in self.named_files(command)} | self.modules()
         for folder in ('tools/testing/host', 'tools/testing/guest', 'tools/bench'):
             if os.path.isdir(f'{l1.SRC}/{folder}'):
-                paths.add(f'{l1.SRC}/{folder}')
+                paths[f'{l1.SRC}/{folder}'] = f'{l1.SRC}/{folder}'
         if self.kvm == 'keel':
-            paths.update(glob.glob(f'{self.build}/*.ko'))
-        paths.add(self.path('share/job'))
+            paths.update((ko, ko) for ko in glob.glob(f'{self.build}/*.ko'))
+        paths[self.path('share/job')] = self.path('share/job')
         # A file below a folder that goes anyway would be there twice.
         folders = tuple(p + '/' for p in paths if os.path.isdir(p) and not os.path.islink(p))
-        make_iso(self.path('run.iso'), 'KEELRUN', {p: p for p in paths if not p.startswith(folders)})
+        bochs_disk.make_iso(self.path('run.iso'), 'KEELRUN', 
+                            {d: s for d, s in paths.items() if not d.startswith(folders)})
 
-    def boot_image(self):
-        boot = self.path('boot')
-        os.mkdir(boot)
-        initrd = l1.initramfs(self.kdir, os.path.join(l1.HERE, 'l1-init'), L1_MODULES)
+    def kernel_disk(self):
+        """The disk to boot from, which is the same for all runs, and this run's command line."""
+        initrd = l1.initramfs(self.kdir, os.path.join(l1.HERE, 'l1-init'), L1_MODULES, unsigned=True)
+        disk, kernel = bochs_disk.kernel_disk(self.kdir, initrd)
         append = (f'console=ttyS0 loglevel=5 panic=0 oops=panic tsc=reliable no_timer_check '
-                  f'tsc_early_khz={IPS // 1000} keel.job={self.path("share/job")} {self.append}')
-        with open(f'{boot}/isolinux.cfg', 'w') as f:
-            f.write(f'default l1\nprompt 0\nlabel l1\n kernel /vmlinuz\n initrd /initrd\n append {append}\n')
-        # The loader is written to (its table of sectors): not the installed one.
-        shutil.copy('/usr/lib/ISOLINUX/isolinux.bin', boot)
-        paths = {'isolinux.cfg': f'{boot}/isolinux.cfg', 'isolinux.bin': f'{boot}/isolinux.bin',
-                 'vmlinuz': f'{self.kdir}/boot/vmlinuz-{self.release}', 'initrd': initrd,
-                 'ldlinux.c32': '/usr/lib/syslinux/modules/bios/ldlinux.c32'}
-        make_iso(self.path('boot.iso'), 'KEELBOOT', paths,
-                 ['-b', 'isolinux.bin', '-c', 'boot.cat', '-no-emul-boot', '-boot-load-size', '4',
-                  '-boot-info-table'])
+                  f'tsc_early_khz={IPS // 1000} {QUICK} keel.job={self.path("share/job")} {self.append}')
+        bochs_disk.write_header(self.path('run.iso'), kernel, append)
+        return disk
 
     def write_config(self):
         with open(self.path('results.img'), 'wb') as f:
             f.truncate(RESULTS_SIZE)
-        disks = [('ata0-slave', base_image()), ('ata1-master', 'run.iso'), ('ata1-slave', 'results.img')]
+        # Bochs locks a disk by a file beside it: several runs may share these.
+        os.symlink(base_image(), self.path('base.iso'))
+        os.symlink(self.kernel_disk(), self.path('boot.disk'))
+        disks = [('ata0-master', 'boot.disk'), ('ata0-slave', 'run.iso'), ('ata1-master', 'base.iso'),
+                 ('ata1-slave', 'results.img')]
         config = ['display_library: sdl2', 'config_interface: textconfig',
                   'romimage: file=/usr/share/bochs/BIOS-bochs-latest',
                   'vgaromimage: file=/usr/share/vgabios/vgabios.bin',
@@ -195,9 +167,8 @@ class Bochs(l1.L1):
                   'com2: enabled=1, mode=file, dev=output',
                   'ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14',
                   'ata1: enabled=1, ioaddr1=0x170, ioaddr2=0x370, irq=15',
-                  'ata0-master: type=cdrom, path=boot.iso, status=inserted',
                   *[f'{where}: type=disk, path={path}, mode=flat' for where, path in disks],
-                  'boot: cdrom', 'log: bochs.log', 'panic: action=fatal', 'error: action=report',
+                  'boot: disk', 'log: bochs.log', 'panic: action=fatal', 'error: action=report',
                   'info: action=report', 'debug: action=ignore' if not self.debug else
                   'debug: action=ignore, CPU0=report', 'mouse: enabled=0', 'speaker: enabled=0',
                   'port_e9_hack: enabled=0']
@@ -212,7 +183,6 @@ class Bochs(l1.L1):
         """Boot, run a shell command, return its exit code or one of RC_*."""
         self.write_job(command)
         self.run_image(command)
-        self.boot_image()
         self.write_config()
         start = time.monotonic()
         with open(self.path(self.LOG), 'wb') as err:
@@ -299,10 +269,10 @@ class Bochs(l1.L1):
                 tar.extractall(self.share, [m for m in tar if m.isreg() or m.isdir()])
         except (tarfile.TarError, OSError):
             pass
-        for name in ('results.img', 'run.iso', 'boot.iso'):
-            if os.path.exists(self.path(name)):
-                os.unlink(self.path(name))
-        shutil.rmtree(self.path('boot'), ignore_errors=True)
+        for name in ('results.img', 'run.iso', 'base.iso', 'boot.disk'):
+            for path in (self.path(name), self.path(f'{name}.lock')):
+                if os.path.lexists(path):
+                    os.unlink(path)
 
 
 def create(host='qemu', **options):

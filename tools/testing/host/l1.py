@@ -51,20 +51,21 @@ def kernel_dir(series):
     return os.path.realpath(r.stdout.strip())
 
 
-def initramfs(kdir, init, modules, files=()):
+def initramfs(kdir, init, modules, files=(), unsigned=False):
     """A cached initramfs for this kernel; the key is all that goes into it."""
+    env = dict(os.environ, UNSIGNED='1' if unsigned else '')
     key = hashlib.sha256()
     for path in [init, os.path.join(HERE, 'mkinitramfs'), shutil.which('busybox'),
                  *[f.split(':')[0] for f in files]]:
         with open(path, 'rb') as f:
             key.update(f.read())
-    key.update(repr((kdir, modules, sorted(files))).encode())
+    key.update(repr((kdir, modules, sorted(files), unsigned)).encode())
     name = f'{os.path.basename(init)}-{os.path.basename(kdir)}-{key.hexdigest()[:16]}.gz'
     out = os.path.join(CACHE, 'initramfs', name)
     if not os.path.exists(out):
         tmp = f'{out}.{os.getpid()}'
         subprocess.run([os.path.join(HERE, 'mkinitramfs'), kdir, tmp, init, modules, *files],
-                       check=True)
+                       check=True, env=env)
         os.rename(tmp, out)
     return out
 
