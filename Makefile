@@ -21,6 +21,7 @@ help:
 	@echo 'make clean           remove build/ (the cache in ~/.cache/keel stays)'
 	@echo
 	@echo 'run, shell, check:   KERNEL=6.1|6.12 of the test host, KVM=keel|stock'
+	@echo 'run, check:          HOST=bochs-intel|bochs-amd for VT-x, or more of AMD-V, in Bochs: slow'
 	@echo 'check:               HOST=local uses this machine, with Keel loaded; ONLY=text of job names'
 
 modules:
@@ -41,7 +42,7 @@ deps:
 	@scripts/fetch-kernel 6.12 > /dev/null
 
 run: deps
-	@$(TEST)/demo --kernel $(KERNEL) --kvm $(KVM)
+	@$(TEST)/demo --host $(HOST) --kernel $(KERNEL) --kvm $(KVM)
 
 shell: deps
 	@$(TEST)/run-l1 --kernel $(KERNEL) --kvm $(KVM) --shell --timeout 100000
