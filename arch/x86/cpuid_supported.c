@@ -252,7 +252,7 @@ static void add_leaf_80000008(struct table *t)
 	phys = e->eax & 0xff;
 	virt = max_t(u32, (e->eax >> 8) & 0xff, 48);
 	/* What the stage-2 tables can map. */
-	guest_phys = min_t(u32, phys, keel_vendor.caps.npt_levels == 5 ? 52 : 48);
+	guest_phys = min_t(u32, phys, keel_vendor.caps.stage2_levels == 5 ? 52 : 48);
 	e->eax = phys | virt << 8 | guest_phys << 16;
 	e->ebx = keel_cpu_caps[CPUID_8000_0008_EBX];
 	e->ecx = 0;

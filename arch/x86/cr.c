@@ -3,6 +3,7 @@
  * Control registers and EFER as the guest writes them: the architectural checks
  * (SDM 3 2.5, 4.1; APM 2 3.1), and what a change brings about.
  */
+#include <linux/string.h>
 #include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 #include <keel/guest_mem.h>
@@ -38,8 +39,8 @@ void cr_state_changed(struct x86_vcpu *vcpu, u64 old_cr0, u64 old_cr4, u64 old_e
 		vendor_call(update_intercepts)(vcpu);
 }
 
-/* PAE paging: are the four entries that CR3 points to good (SDM 3 4.4.1)? */
-static bool pdptes_valid(struct x86_vcpu *vcpu, u64 cr3)
+/* PAE paging: the four entries that CR3 points to have to be good (SDM 3 4.4.1). */
+bool cr_load_pdptes(struct x86_vcpu *vcpu, u64 cr3)
 {
 	u64 rsvd = vcpu->cpuid.rsvd_gpa | GENMASK_ULL(8, 5) | GENMASK_ULL(2, 1), pdpte[4];
 	int i;
@@ -50,6 +51,8 @@ static bool pdptes_valid(struct x86_vcpu *vcpu, u64 cr3)
 		if ((pdpte[i] & 1) && (pdpte[i] & rsvd))
 			return false;
 	}
+	if (keel_vendor.caps.pdpte_registers)
+		memcpy(st_overwrite(vcpu, ST_PDPTE)->pdpte, pdpte, sizeof(pdpte));
 	return true;
 }
 
@@ -73,7 +76,7 @@ static bool paging_on_valid(struct x86_vcpu *vcpu, u64 *efer)
 		*efer |= EFER_LMA;
 		return true;
 	}
-	return !(r->cr4 & X86_CR4_PAE) || pdptes_valid(vcpu, r->cr3);
+	return !(r->cr4 & X86_CR4_PAE) || cr_load_pdptes(vcpu, r->cr3);
 }
 
 static bool paging_off_valid(struct x86_vcpu *vcpu, u64 *efer)
@@ -100,7 +103,7 @@ int keel_set_cr0(struct x86_vcpu *vcpu, u64 val)
 			return 1;
 	} else if ((val & X86_CR0_PG) && !(efer & EFER_LMA) && (r->cr4 & X86_CR4_PAE) &&
 		   ((val ^ old_cr0) & (X86_CR0_CD | X86_CR0_NW))) {
-		if (!pdptes_valid(vcpu, st_read(vcpu, ST_CR3)->cr3))
+		if (!cr_load_pdptes(vcpu, st_read(vcpu, ST_CR3)->cr3))
 			return 1;
 	}
 	if (efer != old_efer)
@@ -128,7 +131,7 @@ int keel_set_cr3(struct x86_vcpu *vcpu, u64 val)
 		val = (u32)val;
 	if (!cr3_valid(vcpu, val, long_mode))
 		return 1;
-	if (is_paging(vcpu) && !long_mode && (r->cr4 & X86_CR4_PAE) && !pdptes_valid(vcpu, val))
+	if (is_paging(vcpu) && !long_mode && (r->cr4 & X86_CR4_PAE) && !cr_load_pdptes(vcpu, val))
 		return 1;
 	st_write(vcpu, ST_CR3)->cr3 = val;
 	if (!noflush)
@@ -154,7 +157,7 @@ int keel_set_cr4(struct x86_vcpu *vcpu, u64 val)
 			return 1;
 	} else if (is_paging(vcpu) && (val & X86_CR4_PAE) &&
 		   ((val ^ old) & (X86_CR4_PAE | X86_CR4_PGE | X86_CR4_PSE | X86_CR4_SMEP))) {
-		if (!pdptes_valid(vcpu, st_read(vcpu, ST_CR3)->cr3))
+		if (!cr_load_pdptes(vcpu, st_read(vcpu, ST_CR3)->cr3))
 			return 1;
 	}
 	if ((on & X86_CR4_PCIDE) && (!long_mode || (st_read(vcpu, ST_CR3)->cr3 & 0xfff)))

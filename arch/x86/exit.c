@@ -483,9 +483,21 @@ verdict_t keel_exit_hypercall(struct x86_vcpu *vcpu)
 }
 KEEL_EXPORT(keel_exit_hypercall);
 
-verdict_t keel_exit_task_switch(struct x86_vcpu *vcpu, u16 selector, int reason, int idt_vector,
-				bool has_error, u32 err)
+/* The switch delivers the event of a gate. What an instruction caused resumes behind that instruction. */
+verdict_t keel_exit_task_switch(struct x86_vcpu *vcpu, const struct x86_task_switch *ts)
 {
-	return emulate_task_switch(vcpu, selector, reason, idt_vector, has_error, err);
+	bool soft = ts->reason == 3 && ts->soft;
+	verdict_t v;
+
+	if (ts->reason != 3 || soft) {
+		if (!keel_skip_insn(vcpu, &v))
+			return v;
+	} else {
+		keel_event_delivered(vcpu);
+		if (ts->nmi)
+			vendor_call(set_nmi_masked)(vcpu, true);
+	}
+	return emulate_task_switch(vcpu, ts->selector, ts->reason, soft ? ts->vector : -1,
+				   ts->has_error, ts->err);
 }
 KEEL_EXPORT(keel_exit_task_switch);

@@ -38,6 +38,17 @@ struct x86_s2_fault {
 	bool	table_walk;	/* the access was to the guest's own page tables */
 };
 
+/* Hardware task switch. With reason 3 an event went through a task gate, which the rest is about. */
+struct x86_task_switch {
+	u16	selector;
+	u8	reason;		/* 0 call, 1 iret, 2 jmp, 3 gate */
+	u8	vector;
+	bool	soft;		/* INT n, INT3, INTO, INT1: RIP is at the instruction and the gate's DPL counts */
+	bool	nmi;
+	bool	has_error;
+	u32	err;
+};
+
 verdict_t keel_exit_cpuid(struct x86_vcpu *vcpu);
 verdict_t keel_exit_hlt(struct x86_vcpu *vcpu);
 verdict_t keel_exit_io(struct x86_vcpu *vcpu, const struct x86_io *io);
@@ -64,9 +75,7 @@ verdict_t keel_exit_irq_window(struct x86_vcpu *vcpu);
 verdict_t keel_exit_nmi_window(struct x86_vcpu *vcpu);
 verdict_t keel_exit_shutdown(struct x86_vcpu *vcpu);	/* triple fault or SVM shutdown */
 verdict_t keel_exit_init(struct x86_vcpu *vcpu);
-/* Hardware task switch; @reason 0 call, 1 iret, 2 jmp, 3 gate. */
-verdict_t keel_exit_task_switch(struct x86_vcpu *vcpu, u16 selector, int reason, int idt_vector,
-				bool has_error, u32 err);
+verdict_t keel_exit_task_switch(struct x86_vcpu *vcpu, const struct x86_task_switch *ts);
 verdict_t keel_exit_emulate(struct x86_vcpu *vcpu);	/* run one instruction in the emulator */
 verdict_t keel_exit_ud(struct x86_vcpu *vcpu);		/* instruction not offered to the guest */
 verdict_t keel_exit_unknown(struct x86_vcpu *vcpu);	/* KVM_EXIT_INTERNAL_ERROR, never a host message */

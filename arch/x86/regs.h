@@ -53,6 +53,7 @@ struct x86_regs {
 	u64	rip;
 	u64	rflags;
 	u64	cr0, cr2, cr3, cr4;	/* as the guest sees them; cr8 is the APIC's TPR */
+	u64	pdpte[4];	/* PAE paging, with vendor_caps.pdpte_registers */
 	u64	efer;
 	struct x86_seg seg[NR_SEGS];
 	struct x86_dt gdt, idt;
@@ -80,6 +81,8 @@ enum {
 	ST_ALL		= (1 << 10) - 1,
 	/* Known with ST_SEG, or alone and cheaper for who only asks for the mode: seg[S_CS] and cpl. Never written. */
 	ST_CS		= 1 << 10,
+	/* pdpte, loaded when the architecture does (SDM 3 4.4.1). Unused where the CPU reads them anew each time. */
+	ST_PDPTE	= 1 << 11,
 };
 
 #endif

@@ -140,6 +140,21 @@ static void unhalt_after_reset(struct x86_vcpu *vcpu, const struct kvm_sregs *k)
 		vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
 }
 
+static bool pae_paging(u64 cr0, u64 cr4, u64 efer)
+{
+	return (cr0 & X86_CR0_PG) && (cr4 & X86_CR4_PAE) && !(efer & EFER_LMA);
+}
+
+/* Userspace may load registers before memory: bad entries map nothing. */
+static void load_pdptes(struct x86_vcpu *vcpu)
+{
+	const struct x86_regs *r = &vcpu->regs;
+
+	if (keel_vendor.caps.pdpte_registers && pae_paging(r->cr0, r->cr4, r->efer) &&
+	    !cr_load_pdptes(vcpu, r->cr3))
+		memset(st_overwrite(vcpu, ST_PDPTE)->pdpte, 0, sizeof(r->pdpte));
+}
+
 static int sregs_set_common(struct x86_vcpu *vcpu, const struct kvm_sregs *k)
 {
 	u64 old_cr0, old_cr4, old_efer;
@@ -172,6 +187,7 @@ static int sregs_set_common(struct x86_vcpu *vcpu, const struct kvm_sregs *k)
 	r->efer = k->efer;
 	keel_set_cr8(vcpu, k->cr8 & 0xf);
 	cr_state_changed(vcpu, old_cr0, old_cr4, old_efer);
+	load_pdptes(vcpu);
 	cpuid_runtime_changed(&vcpu->cpuid);
 	vendor_call(flush_tlb)(vcpu);
 	unhalt_after_reset(vcpu, k);
@@ -194,11 +210,6 @@ int sregs_set(struct x86_vcpu *vcpu, const struct kvm_sregs *k)
 		vcpu->ev.irq.vector = vector;
 	}
 	return 0;
-}
-
-static bool pae_paging(u64 cr0, u64 cr4, u64 efer)
-{
-	return (cr0 & X86_CR0_PG) && (cr4 & X86_CR4_PAE) && !(efer & EFER_LMA);
 }
 
 static long get_regs(struct ioctl_ctx *c)
@@ -232,24 +243,36 @@ static long get_sregs2(struct ioctl_ctx *c)
 
 	sregs_get_common(vcpu, &common);
 	memcpy(k, &common, offsetof(struct kvm_sregs2, flags));
-	/* Stage 2 makes the CPU read them from memory again each time: there is no other copy. */
-	if (pae_paging(k->cr0, k->cr4, k->efer) &&
-	    !vcpu_read_guest(&vcpu->v, (u32)k->cr3 & ~0x1full, k->pdptrs, sizeof(k->pdptrs)))
+	if (!pae_paging(k->cr0, k->cr4, k->efer))
+		return 0;
+	if (keel_vendor.caps.pdpte_registers) {
+		memcpy(k->pdptrs, st_read(vcpu, ST_PDPTE)->pdpte, sizeof(k->pdptrs));
 		k->flags |= KVM_SREGS2_FLAGS_PDPTRS_VALID;
+	} else if (!vcpu_read_guest(&vcpu->v, (u32)k->cr3 & ~0x1full, k->pdptrs,
+				    sizeof(k->pdptrs))) {
+		/* The CPU reads them from memory again each time: there is no other copy. */
+		k->flags |= KVM_SREGS2_FLAGS_PDPTRS_VALID;
+	}
 	return 0;
 }
 
 static long set_sregs2(struct ioctl_ctx *c)
 {
+	struct x86_vcpu *vcpu = to_x86(c->vcpu);
 	const struct kvm_sregs2 *k = c->data;
 	struct kvm_sregs common = {};
+	int ret;
 
 	if (k->flags & ~KVM_SREGS2_FLAGS_PDPTRS_VALID)
 		return -EINVAL;
 	if ((k->flags & KVM_SREGS2_FLAGS_PDPTRS_VALID) && !pae_paging(k->cr0, k->cr4, k->efer))
 		return -EINVAL;
 	memcpy(&common, k, offsetof(struct kvm_sregs2, flags));
-	return sregs_set_common(to_x86(c->vcpu), &common);
+	ret = sregs_set_common(vcpu, &common);
+	if (!ret && (k->flags & KVM_SREGS2_FLAGS_PDPTRS_VALID) &&
+	    keel_vendor.caps.pdpte_registers)
+		memcpy(st_overwrite(vcpu, ST_PDPTE)->pdpte, k->pdptrs, sizeof(k->pdptrs));
+	return ret;
 }
 
 static const struct ioctl_row state_vcpu_ioctls_rows[] = {

@@ -28,7 +28,8 @@ struct vendor_caps {
 	u64	tsc_max_ratio;
 	bool	hw_apicv;
 	bool	gif_virtual;
-	u8	npt_levels;		/* depth of the stage-2 table: 4 or 5 */
+	bool	pdpte_registers;	/* PAE paging: the CPU keeps PDPTEs as registers (ST_PDPTE) */
+	u8	stage2_levels;		/* depth of the stage-2 table: 4 or 5 */
 	bool	stage2_1g;
 	bool	stage2_exec_only;
 	bool	stage2_ad;

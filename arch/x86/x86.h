@@ -100,13 +100,18 @@ static inline struct x86_vm *vcpu_vm(const struct x86_vcpu *vcpu)
 	return to_x86_vm(vcpu->v.vm);
 }
 
+/* The static call is not exported: a vendor module that reads groups itself names its function here. */
+#ifndef VENDOR_FETCH
+#define VENDOR_FETCH vendor_call(fetch)
+#endif
+
 /* The cached registers with @groups filled in, for reading. */
 static inline const struct x86_regs *st_read(struct x86_vcpu *vcpu, u32 groups)
 {
 	u32 missing = (groups & ST_SEG ? groups | ST_CS : groups) & ~vcpu->known;
 
 	if (missing) {
-		vendor_call(fetch)(vcpu, missing);
+		VENDOR_FETCH(vcpu, missing);
 		vcpu->known |= missing;
 	}
 	return &vcpu->regs;
@@ -190,6 +195,11 @@ int keel_set_xcr(struct x86_vcpu *vcpu, u32 index, u64 val);
 /* Called after sregs or SMM put whole values in place, already validated. */
 void cr_state_changed(struct x86_vcpu *vcpu, u64 old_cr0, u64 old_cr4, u64 old_efer);
 bool cr_valid(struct x86_vcpu *vcpu, u64 cr0, u64 cr3, u64 cr4, u64 efer);
+/*
+ * PAE paging begins or CR3 was loaded under it: the four entries become registers if the CPU has
+ * such. False: one is bad, or CR3 points to no RAM; nothing is loaded then. May sleep.
+ */
+bool cr_load_pdptes(struct x86_vcpu *vcpu, u64 cr3);
 
 /* init.c */
 void vcpu_reset(struct x86_vcpu *vcpu, bool init);	/* architectural reset (SDM 3 9.1) */

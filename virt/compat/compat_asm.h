@@ -4,6 +4,7 @@
  * kernel that does not need it. Place them as said; all but the first need the host's stack.
  *
  *	KEEL_CLEAR_CPU_BUFFERS		last before VMRUN; ZF is lost (VERW: MDS, TSA, RFDS, MMIO)
+ *	KEEL_VMX_CLEAR_CPU_BUFFERS	the same before VMLAUNCH and VMRESUME
  *	VMRUN
  *	KEEL_FILL_RSB reg		first after it, before any RET; @reg is lost
  *	KEEL_UNTRAIN_RET		next, before any RET; RAX, RCX, RDX are lost (IBPB on exit)
@@ -32,6 +33,15 @@
 	ALTERNATIVE "", __stringify(VERW), X86_FEATURE_CLEAR_CPU_BUF_VM
 #elif defined(CLEAR_CPU_BUFFERS)
 	CLEAR_CPU_BUFFERS
+#endif
+.endm
+
+/* Where a kernel knows of one feature for both, this is that; else VT-x needs what a return to user mode needs. */
+.macro KEEL_VMX_CLEAR_CPU_BUFFERS
+#if defined(VM_CLEAR_CPU_BUFFERS) && defined(CLEAR_CPU_BUFFERS)
+	CLEAR_CPU_BUFFERS
+#else
+	KEEL_CLEAR_CPU_BUFFERS
 #endif
 .endm
 

@@ -63,6 +63,19 @@ static inline void keel_svm_mitigations(bool on)
 }
 
 /*
+ * This CPU leaks fill buffers through MMIO alone (MMIO stale data): the entry code's own VERW is not patched in for
+ * that, so they are to be cleared before each entry to a guest. Kernels that know of a feature for it patch it in.
+ */
+static __always_inline bool keel_mmio_stale_data(void)
+{
+#ifdef HAVE_MMIO_STALE_DATA_CLEAR
+	return static_branch_unlikely(&mmio_stale_data_clear);
+#else
+	return false;
+#endif
+}
+
+/*
  * Branch predictions of a guest must not steer the VMM behind it (VMSCAPE): a flush is owed
  * before this CPU goes back to user mode. After each exit, interrupts off.
  */

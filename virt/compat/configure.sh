@@ -72,6 +72,7 @@ exported HAVE_IBPB_EXIT_TO_USER x86_ibpb_exit_to_user
 exported HAVE_PREDICTOR_FLUSH_EXIT_TO_USER x86_predictor_flush_exit_to_user
 exported HAVE_X86_ENTRY_FROM_KVM x86_entry_from_kvm
 exported HAVE_MMIO_STALE_DATA_CLEAR mmio_stale_data_clear
+exported HAVE_NMI_KVM_VMX asm_exc_nmi_kvm_vmx
 exported HAVE_VHOST_TASK vhost_task_create
 exported HAVE_KVFREE_RCU_BARRIER kvfree_rcu_barrier
 

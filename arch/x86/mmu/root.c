@@ -24,7 +24,7 @@ int mmu_vm_init(struct x86_vm *vm)
 	struct vm_mmu *mmu = &vm->mmu;
 	const struct vendor_caps *caps = &keel_vendor.caps;
 
-	mmu->levels = clamp_t(int, caps->npt_levels, 4, S2_MAX_LEVELS);
+	mmu->levels = clamp_t(int, caps->stage2_levels, 4, S2_MAX_LEVELS);
 	mmu->max_level = caps->stage2_1g ? 3 : 2;
 	spin_lock_init(&mmu->free_lock);
 	INIT_LIST_HEAD(&mmu->unlinked);

@@ -94,7 +94,7 @@ void svm_caps_fill(struct vendor_caps *caps)
 	caps->tsc_max_ratio = SVM_TSC_RATIO_LIMIT;
 	caps->gif_virtual = c->vgif;
 	/* The nested table is walked in the mode of the host's own paging (APM 2 15.25.3). */
-	caps->npt_levels = __read_cr4() & X86_CR4_LA57 ? 5 : 4;
+	caps->stage2_levels = __read_cr4() & X86_CR4_LA57 ? 5 : 4;
 	caps->stage2_1g = boot_cpu_has(X86_FEATURE_GBPAGES);
 	caps->stage2_exec_only = false;
 	caps->stage2_ad = true;

@@ -96,28 +96,22 @@ static bool soft_event(u32 info)
 	       ((info & INJ_TYPE) == INJ_EXCEPTION && (vector == 3 || vector == 4));
 }
 
-/*
- * APM 2 15.14.1. An event that went through a task gate is in exit_int_info; the switch delivers
- * it. What an instruction caused resumes behind that instruction.
- */
+/* APM 2 15.14.1. An event that went through a task gate is in exit_int_info. */
 static verdict_t exit_task_switch(struct x86_vcpu *vcpu)
 {
 	u32 event = to_svm(vcpu)->vmcb->control.exit_int_info;
-	u64 selector = vcpu->exit.info1, info2 = vcpu->exit.info2;
-	int reason = info2 & TS_IRET ? 1 : info2 & TS_JMP ? 2 : event & INJ_VALID ? 3 : 0;
-	bool soft = reason == 3 && soft_event(event);
-	verdict_t v;
+	u64 info2 = vcpu->exit.info2;
+	struct x86_task_switch ts = {
+		.selector = vcpu->exit.info1,
+		.reason	= info2 & TS_IRET ? 1 : info2 & TS_JMP ? 2 : event & INJ_VALID ? 3 : 0,
+		.vector	= event & INJ_VECTOR,
+		.soft	= soft_event(event),
+		.nmi	= (event & INJ_TYPE) == INJ_NMI,
+		.has_error = info2 & TS_HAS_ERROR,
+		.err	= info2,
+	};
 
-	if (reason != 3 || soft) {
-		if (!keel_skip_insn(vcpu, &v))
-			return v;
-	} else {
-		keel_event_delivered(vcpu);
-		if ((event & INJ_TYPE) == INJ_NMI)
-			svm_set_nmi_masked(vcpu, true);
-	}
-	return keel_exit_task_switch(vcpu, selector, reason, soft ? (int)(event & INJ_VECTOR) : -1,
-				     info2 & TS_HAS_ERROR, info2);
+	return keel_exit_task_switch(vcpu, &ts);
 }
 
 static const exit_fn exit_rows[] = {

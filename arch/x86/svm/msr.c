@@ -80,7 +80,7 @@ static void note_use(struct svm_vcpu *svm, u32 index)
 {
 	if (index == MSR_IA32_SPEC_CTRL && !svm->spec_pass && svm->x.msr.spec_ctrl) {
 		svm->spec_pass = true;
-		svm->entry.spec_save = 1;
+		svm->entry.spec.save = 1;
 		svm_update_intercepts(&svm->x);
 	} else if (index == MSR_IA32_PRED_CMD && !svm->ibpb_pass &&
 		   guest_has(&svm->x, X86_FEATURE_AMD_IBPB)) {

@@ -1,35 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Around a guest entry: what has to be in place before it and is picked up after it. Interrupts off. */
-#include <linux/sched.h>
 #include <asm/asm.h>
-#include <asm/desc.h>
-#include <asm/mmu_context.h>
 #include <asm/trapnr.h>
 #include "virt/compat/compat.h"
 #include "virt/compat/compat_x86.h"
+#include "arch/x86/host_ldt.h"
 #include "arch/x86/svm/svm.h"
 
 static_assert(offsetof(struct svm_entry, vmcb_pa) == ENTRY_VMCB);
 static_assert(offsetof(struct svm_entry, host_pa) == ENTRY_HOST);
-static_assert(offsetof(struct svm_entry, guest_spec) == ENTRY_GUEST_SPEC);
-static_assert(offsetof(struct svm_entry, host_spec) == ENTRY_HOST_SPEC);
-static_assert(offsetof(struct svm_entry, spec_switch) == ENTRY_SPEC_SWITCH);
-static_assert(offsetof(struct svm_entry, spec_save) == ENTRY_SPEC_SAVE);
-static_assert(R_RSP == 4 && R_RBP == 5 && R_RDI == 7 && R_R15 == 15);
+static_assert(offsetof(struct svm_entry, spec) == ENTRY_SPEC);
 
 /* ---- once per load: the host's part ---- */
-
-#ifdef CONFIG_MODIFY_LDT_SYSCALL
-static bool task_has_ldt(void)
-{
-	return current->mm && READ_ONCE(current->mm->context.ldt);
-}
-#else
-static bool task_has_ldt(void)
-{
-	return false;
-}
-#endif
 
 /*
  * An ASID of this CPU that was ours some time ago may hold what was flushed elsewhere since, and the
@@ -71,7 +53,7 @@ static void save_host(struct svm_vcpu *svm)
 		     "2:\n"
 		     _ASM_EXTABLE(1b, 2b)
 		     : : "a" (cpu->host_pa) : "memory");
-	svm->host_had_ldt = task_has_ldt();
+	svm->host_had_ldt = keel_task_has_ldt();
 	svm->entry.host_pa = cpu->host_pa;
 	svm->tsc_aux = cpu->tsc_aux;
 	if (svm_caps.tsc_ratio && cpu->tsc_ratio != svm->tsc_ratio) {
@@ -82,21 +64,9 @@ static void save_host(struct svm_vcpu *svm)
 }
 
 /*
- * Another thread may have changed the LDT since save_host(): each VMLOAD of the host brought
- * back a descriptor whose table may be freed by now. The GDT has the current one.
+ * TSC_RATIO counts in guests only (APM 2 15.30.5), so it stays; user mode reads TSC_AUX. Each VMLOAD of the host brought
+ * back the LDT of save_host().
  */
-static void reload_ldt(void)
-{
-	unsigned long flags;
-	u16 sel;
-
-	local_irq_save(flags);
-	sel = task_has_ldt() ? GDT_ENTRY_LDT * 8 : 0;
-	asm volatile("lldt %0" : : "r" (sel));
-	local_irq_restore(flags);
-}
-
-/* TSC_RATIO counts in guests only (APM 2 15.30.5), so it stays; user mode reads TSC_AUX. */
 void svm_put(struct x86_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
@@ -106,8 +76,8 @@ void svm_put(struct x86_vcpu *vcpu)
 	svm->host_saved = false;
 	if (svm->tsc_aux != this_cpu_read(svm_cpu.tsc_aux))
 		wrmsrq(MSR_TSC_AUX, this_cpu_read(svm_cpu.tsc_aux));
-	if (unlikely(svm->host_had_ldt || task_has_ldt()))
-		reload_ldt();
+	if (unlikely(svm->host_had_ldt || keel_task_has_ldt()))
+		keel_reload_ldt();
 }
 
 /* ---- each entry ---- */
@@ -120,15 +90,15 @@ static void prepare_spec_ctrl(struct svm_vcpu *svm)
 		svm->vmcb->save.spec_ctrl = guest;
 		return;
 	}
-	svm->entry.guest_spec = guest;
-	svm->entry.host_spec = spec_ctrl_current();
+	svm->entry.spec.guest = guest;
+	svm->entry.spec.host = spec_ctrl_current();
 }
 
 static void exited_spec_ctrl(struct svm_vcpu *svm)
 {
 	if (svm->spec_pass)
 		svm->x.msr.spec_ctrl = svm_caps.v_spec_ctrl ? svm->vmcb->save.spec_ctrl :
-							       svm->entry.guest_spec;
+							       svm->entry.spec.guest;
 }
 
 static void prepare_tpr(struct svm_vcpu *svm)

@@ -25,7 +25,7 @@ int svm_vcpu_init(struct x86_vcpu *vcpu)
 	if (!svm->vmcb)
 		return -ENOMEM;
 	svm->entry.vmcb_pa = svm_pa(svm->vmcb);
-	svm->entry.spec_switch = svm_caps.spec_ctrl && !svm_caps.v_spec_ctrl;
+	svm->entry.spec.sw = svm_caps.spec_ctrl && !svm_caps.v_spec_ctrl;
 	svm->last_cpu = -1;
 	svm->tsc_ratio = SVM_TSC_RATIO_ONE;
 	svm_vmcb_init(svm);
@@ -54,7 +54,7 @@ void svm_vcpu_reset(struct x86_vcpu *vcpu, bool init)
 	if (!init) {
 		svm->virt_spec_ctrl = 0;
 		svm->spec_pass = false;
-		svm->entry.spec_save = 0;
+		svm->entry.spec.save = 0;
 		svm->ibpb_pass = false;
 	}
 	svm->vmcb->control.clean = 0;

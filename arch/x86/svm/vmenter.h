@@ -3,24 +3,18 @@
 #ifndef KEEL_SVM_VMENTER_H
 #define KEEL_SVM_VMENTER_H
 
+#include "arch/x86/entry.h"
+
 /* Offsets into struct svm_entry, checked in run.c. */
 #define ENTRY_VMCB		0
 #define ENTRY_HOST		8
-#define ENTRY_GUEST_SPEC	16
-#define ENTRY_HOST_SPEC		24
-#define ENTRY_SPEC_SWITCH	32
-#define ENTRY_SPEC_SAVE		33
+#define ENTRY_SPEC		16
 
 #ifndef __ASSEMBLY__
-#include <linux/types.h>
-
 struct svm_entry {
 	u64	vmcb_pa;
 	u64	host_pa;	/* this CPU's VMSAVE area of the host */
-	u64	guest_spec;	/* MSR SPEC_CTRL to run the guest with, and after the exit its new value */
-	u64	host_spec;
-	u8	spec_switch;	/* software switches the MSR */
-	u8	spec_save;	/* the guest may write it without an exit */
+	struct entry_spec spec;
 };
 
 /*
