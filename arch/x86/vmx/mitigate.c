@@ -27,7 +27,7 @@ module_param_named(vmentry_l1d_flush, param, charp, 0444);
 MODULE_PARM_DESC(vmentry_l1d_flush, "Flush L1D at entries: never, cond, always, auto");
 
 static enum l1d_flush mode __ro_after_init;
-static u8 *fill __ro_after_init;	/* to read instead, where no command flushes */
+static u8 *fill;	/* to read instead, where no command flushes */
 
 static enum l1d_flush mode_of_host(void)
 {
