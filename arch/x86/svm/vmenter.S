@@ -11,6 +11,7 @@
 #include <linux/linkage.h>
 #include <asm/asm.h>
 #include "virt/compat/compat_asm.h"
+#include "arch/x86/entry.inc"
 #include "arch/x86/svm/vmenter.h"
 
 .section .noinstr.text, "ax"

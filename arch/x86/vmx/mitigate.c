@@ -109,9 +109,11 @@ static void flush_l1d(void)
 	/* The pages' translations first, then each line. */
 	for (i = 0; i < L1D_SIZE; i += PAGE_SIZE)
 		(void)READ_ONCE(fill[i]);
+	/* The loads below are not to be done before. */
 	rmb();
 	for (i = 0; i < L1D_SIZE; i += 64)
 		(void)READ_ONCE(fill[i]);
+	/* Nor those of the guest. */
 	rmb();
 }
 

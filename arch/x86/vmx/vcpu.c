@@ -102,6 +102,15 @@ void vmx_vcpu_reset(struct x86_vcpu *vcpu, bool init)
 	vmx_events_reset(vmx);
 }
 
+/* The vCPU was off the CPU: what pause exits have grown starts anew, or shrinks. */
+static void shrink_ple_window(struct vmx_vcpu *vmx)
+{
+	unsigned int window = vmx_ple_shrink ? vmx->ple_window / vmx_ple_shrink : 0;
+
+	vmx->ple_window = max(window, vmx_ple_window);
+	vmcs_write(PLE_WINDOW, vmx->ple_window);
+}
+
 void vmx_load(struct x86_vcpu *vcpu, int cpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
@@ -109,6 +118,8 @@ void vmx_load(struct x86_vcpu *vcpu, int cpu)
 
 	vmcs_load(&vmx->vmcs, cpu);
 	vmx->l1d_dirty = true;
+	if (unlikely(vmx->ple_window > vmx_ple_window))
+		shrink_ple_window(vmx);
 	/* Another guest ran here: its branch predictions must not steer this one. */
 	if (unlikely(c->last_vmcs != vmx->vmcs.pa)) {
 		c->last_vmcs = vmx->vmcs.pa;

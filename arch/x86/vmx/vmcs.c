@@ -67,6 +67,7 @@ static void clear_ipi(void *arg)
 
 static void clear_anywhere(struct vmx_vmcs *vmcs)
 {
+	/* Pairs with the release in clear_here(). */
 	int cpu = smp_load_acquire(&vmcs->cpu);
 
 	/* Fails when the CPU is offline: then it has cleared all on its way down. */
@@ -87,7 +88,8 @@ void vmcs_load(struct vmx_vmcs *vmcs, int cpu)
 {
 	unsigned long flags;
 
-	if (unlikely(smp_load_acquire(&vmcs->cpu) != cpu)) {
+	/* Only this thread gives it another CPU; a clear elsewhere is waited for below. */
+	if (unlikely(READ_ONCE(vmcs->cpu) != cpu)) {
 		clear_anywhere(vmcs);
 		local_irq_save(flags);
 		vmcs_clear(vmcs->pa);	/* fresh memory: its launch state is not defined yet */

@@ -9,6 +9,7 @@
 #include <linux/linkage.h>
 #include <asm/asm.h>
 #include "virt/compat/compat_asm.h"
+#include "arch/x86/entry.inc"
 #include "arch/x86/vmx/vmenter.h"
 
 #define STACK_GPR	0
