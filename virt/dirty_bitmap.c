@@ -120,6 +120,7 @@ static long log_get_clear(struct vm *vm, struct memslot *slot, u64 __user *to)
 	/* Userspace reads the pages after this, so the last stale write is in its copy. */
 	if (flush)
 		arch_flush_tlbs(vm);
+	arch_mmu_end_protect(vm);
 	return err;
 }
 
@@ -189,6 +190,7 @@ static long log_clear(struct vm *vm, struct memslot *slot, const struct kvm_clea
 	}
 	if (flush)
 		arch_flush_tlbs(vm);
+	arch_mmu_end_protect(vm);
 	return err;
 }
 

@@ -277,6 +277,7 @@ static long reset_rings(struct ioctl_ctx *c)
 		done += reset_vcpu(vcpu, &flush);
 	if (flush)
 		arch_flush_tlbs(vm);
+	arch_mmu_end_protect(vm);
 	mutex_unlock(&vm->slots_lock);
 	return done;
 }

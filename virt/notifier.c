@@ -11,6 +11,7 @@
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 #include <keel/arch.h>
+#include <keel/dawdle.h>
 #include <keel/notifier.h>
 #include <keel/vm.h>
 #include "virt/compat/compat.h"
@@ -103,7 +104,9 @@ static int mn_invalidate_start(struct mmu_notifier *mn, const struct mmu_notifie
 	 */
 	if (__for_hvas(vm, range->start, range->end, __zap))
 		arch_flush_tlbs(vm);
-	write_unlock(&vm->mmu_lock);
+	mmu_write_unlock(vm);
+	if (mmu_notifier_range_blockable(range))
+		dawdle(DAWDLE_INVALIDATE);
 	return 0;
 }
 
@@ -123,7 +126,7 @@ static bool age_hvas(struct vm *vm, hva_t start, hva_t end, gfn_range_fn fn)
 
 	write_lock(&vm->mmu_lock);
 	young = __for_hvas(vm, start, end, fn);
-	write_unlock(&vm->mmu_lock);
+	mmu_write_unlock(vm);
 	return young;
 }
 

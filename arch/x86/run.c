@@ -85,12 +85,14 @@ static void run_once(struct x86_vcpu *vcpu)
 		vendor_call(flush)(vcpu, dirty);
 	}
 	vendor_call(prepare)(vcpu);
+	flush_proof_enter(vcpu);
 	enter_guest_noinstr(vcpu);
 	vcpu->known = 0;
 	vcpu->exit.next_rip = 0;
 	vcpu->exit.insn_len = 0;
 	vcpu->exit.event_cut_short = false;
 	vendor_call(exited)(vcpu);
+	flush_proof_exit(vcpu);
 	/* A refused entry has changed nothing; what the vendor's block holds now is not to be trusted. */
 	if (unlikely(vcpu->exit.entry_failed)) {
 		vcpu->known |= known;

@@ -103,6 +103,18 @@ unsigned int arch_dirty_ring_reserved(void);
 /* Every CPU drops its translations of this VM; returns when they have. May be called under mmu_lock. */
 void arch_flush_tlbs(struct vm *vm);
 /*
+ * KEEL_DEBUG=1 checks the flush rule where pages become free to go: before mmu_lock is released
+ * that was held for write (mmu_write_unlock() below), and, slots_lock held, before userspace
+ * learns which pages were written to.
+ */
+#ifdef KEEL_DEBUG
+void arch_mmu_end_change(struct vm *vm);
+void arch_mmu_end_protect(struct vm *vm);
+#else
+static inline void arch_mmu_end_change(struct vm *vm) { }
+static inline void arch_mmu_end_protect(struct vm *vm) { }
+#endif
+/*
  * Compare and exchange of @size 1, 2, 4, 8 or 16 bytes, naturally aligned, at a user address of
  * current->mm. May sleep. 0 exchanged; 1 it differed, *@old is updated; -EFAULT; -EINVAL (size).
  */

@@ -87,6 +87,13 @@ static inline bool vm_dirty_log_starts_full(const struct vm *vm)
 	       !READ_ONCE(vm->dirty_ring_bytes);
 }
 
+/* Give up mmu_lock, held for write, after entries may have been removed. */
+#define mmu_write_unlock(vm)				\
+	do {						\
+		arch_mmu_end_change(vm);		\
+		write_unlock(&(vm)->mmu_lock);		\
+	} while (0)
+
 /* References. vm_get_safe() fails (false) when the VM is already dying. */
 void vm_get(struct vm *vm);
 bool vm_get_safe(struct vm *vm);

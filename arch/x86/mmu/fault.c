@@ -5,6 +5,7 @@
  * meanwhile. vm->srcu is held from the lookup of the slot to the installation.
  */
 #include <linux/sched/signal.h>
+#include <keel/dawdle.h>
 #include <keel/guest_mem.h>
 #include <keel/pfn.h>
 #include "arch/x86/mmu/internal.h"
@@ -52,7 +53,7 @@ static void resolve_conflict(struct vm *vm, unsigned int as, gfn_t gfn)
 	write_lock(&vm->mmu_lock);
 	if (s2_zap(vm, as, gfn, gfn + 1))
 		arch_flush_tlbs(vm);
-	write_unlock(&vm->mmu_lock);
+	mmu_write_unlock(vm);
 }
 
 /* The host's part of the page that @r maps at @hva, for the retry rule. */
@@ -72,7 +73,6 @@ static enum map_result install(struct x86_vcpu *vcpu, const struct memslot *slot
 	bool dirty = memslot_logged(slot) && r->rights.write;
 
 	read_lock(&vm->mmu_lock);
-	flush_check(vm_mmu(vm));
 	if (!page_is_stale(vm, seq, memslot_hva(slot, r->gfn), r->level)) {
 		done = s2_map(vcpu, s2_root(vm_mmu(vm), slot->as), r);
 		if (dirty && done == MAP_DONE)
@@ -122,6 +122,7 @@ int s2_map_slot_page(struct x86_vcpu *vcpu, const struct memslot *slot, const st
 		.device		= pfn_is_device(&hp),
 		.old		= w->ahead,
 	};
+	dawdle(DAWDLE_FAULT);
 	done = install(vcpu, slot, &r, seq);
 	*level = r.level;
 	host_page_put(&hp, can_write);

@@ -66,33 +66,23 @@ static inline void s2e_clear_bits(u64 *entry, u64 bits)
 }
 
 /*
- * The flush rule (Documentation/mmu.rst): whoever clears a present entry flushes before he gives
- * mmu_lock up. With -DKEEL_DEBUG_FLUSH each fault checks that nobody forgot.
+ * ---- table.c: memory of tables ----
+ *
+ * A table's struct page is ours while the table lives: lru links what was cut out. private holds the
+ * number of leaves, for the statistics; once cut out, the level; with KEEL_DEBUG=1 also the number of
+ * the clearing (flush_proof.c).
  */
-#ifdef KEEL_DEBUG_FLUSH
-static inline void flush_owe(struct vm_mmu *mmu)
+#define PRIVATE_LEVEL_SHIFT	16
+#define PRIVATE_LEAVES		((1ul << PRIVATE_LEVEL_SHIFT) - 1)
+#define PRIVATE_NUMBER_SHIFT	24
+#define PRIVATE_LEVEL(private)	(((private) >> PRIVATE_LEVEL_SHIFT) & 0xff)
+
+static inline void page_private_add(u64 *table, long delta)
 {
-	mmu->flush_owed = true;
+	atomic_long_add(delta, (atomic_long_t *)&virt_to_page(table)->private);
 }
 
-static inline void flush_pay(struct vm_mmu *mmu)
-{
-	mmu->flush_owed = false;
-}
-
-static inline void flush_check(const struct vm_mmu *mmu)
-{
-	WARN_ON_ONCE(mmu->flush_owed);
-}
-#else
-static inline void flush_owe(struct vm_mmu *mmu) { }
-static inline void flush_pay(struct vm_mmu *mmu) { }
-static inline void flush_check(const struct vm_mmu *mmu) { }
-#endif
-
-/* ---- table.c: memory of tables ---- */
-
-/* Leaves that a table holds are counted in its page's private word, for the statistics. */
+/* A leaf came (1) or went (-1). */
 void table_count_leaf(struct vm *vm, u64 *entry, int level, int delta);
 
 /* Fill the vCPU's cache so that one fault cannot run out of tables. May sleep. 0 or -ENOMEM. */

@@ -12,8 +12,10 @@ static bool link_table(struct x86_vcpu *vcpu, struct s2_pos *pos)
 		return false;
 	pos->val = s2e_make_table(virt_to_phys(table));
 	/* cmpxchg orders the zeroes of the table before the link. */
-	if (cmpxchg64(pos->entry, 0, pos->val) == 0)
+	if (cmpxchg64(pos->entry, 0, pos->val) == 0) {
+		flush_proof_tables(vcpu->v.vm, 1);
 		return true;
+	}
 	table_cache_give(vcpu, table);
 	return false;
 }

@@ -13,6 +13,7 @@
 #include <keel/types.h>
 #include <keel/memslot.h>
 #include <keel/verdict.h>
+#include "arch/x86/mmu/flush_proof.h"
 #include "arch/x86/mmu/walk_env.h"
 
 struct vm;
@@ -29,7 +30,9 @@ struct vm_mmu {
 	struct list_head	unlinked;	/* free_lock: cut out, not yet flushed */
 	struct list_head	flushed;	/* free_lock: nobody can use them any more */
 	struct work_struct	free_work;	/* frees `flushed` when it is large */
-	bool			flush_owed;	/* mmu_lock, under KEEL_DEBUG_FLUSH only */
+#ifdef KEEL_DEBUG
+	struct flush_vm		proof;
+#endif
 };
 
 /* Enough for one fault: a table for each level below the root. */
@@ -41,12 +44,22 @@ struct vcpu_mmu {
 	struct gw_env	gw;		/* [v] of the last guest walk, good while what follows is */
 	u64		gw_cr0, gw_cr4, gw_efer, gw_rsvd_gpa;
 	u64		gw_root_mask;	/* address bits of CR3 */
+#ifdef KEEL_DEBUG
+	struct flush_vcpu proof;	/* [v]; others look at it */
+#endif
 };
 
 /* Called when a vendor has registered: chooses the entry format. -EINVAL. */
 int mmu_module_init(void);
 /* Frames from here on can be in no slot: neither the host's addresses nor the tables reach them. */
 gfn_t mmu_gfn_limit(const struct vm_mmu *mmu);
+
+/* The vendor, in prepare(): the entry that follows starts without any translation of this vCPU. */
+#ifdef KEEL_DEBUG
+void mmu_tlb_fresh(struct x86_vcpu *vcpu);
+#else
+static inline void mmu_tlb_fresh(struct x86_vcpu *vcpu) { }
+#endif
 
 int mmu_vm_init(struct x86_vm *vm);
 /* No vCPU exists any more and the notifier is gone. */

@@ -46,12 +46,13 @@ void mmu_vm_destroy(struct x86_vm *vm)
 			table_free(mmu->root[as]);
 		mmu->root[as] = NULL;
 	}
+	flush_proof_end(&vm->vm);
 }
 
 int mmu_vcpu_init(struct x86_vcpu *vcpu)
 {
 	vcpu_request(&vcpu->v, REQ_MMU_ROOT);
-	return 0;
+	return flush_proof_vcpu_init(vcpu);
 }
 
 void mmu_vcpu_destroy(struct x86_vcpu *vcpu)
@@ -60,6 +61,7 @@ void mmu_vcpu_destroy(struct x86_vcpu *vcpu)
 
 	while ((table = table_cache_take(vcpu)))
 		table_free(table);
+	flush_proof_vcpu_destroy(vcpu);
 }
 
 u64 *s2_root_get(struct vm_mmu *mmu, unsigned int as)

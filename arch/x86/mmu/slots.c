@@ -14,7 +14,7 @@ static void zap_slot(struct vm *vm, const struct memslot *slot)
 	write_lock(&vm->mmu_lock);
 	if (s2_zap(vm, slot->as, slot->base_gfn, slot->base_gfn + slot->npages))
 		arch_flush_tlbs(vm);
-	write_unlock(&vm->mmu_lock);
+	mmu_write_unlock(vm);
 }
 
 void arch_memslot_commit(struct vm *vm, const struct memslot *old, const struct memslot *new)

@@ -2,16 +2,10 @@
 /*
  * The memory of page tables: a cache per vCPU, so that nothing is allocated under
  * mmu_lock, and the way out: cut out of the tree, flushed, freed.
- *
- * A table's struct page is ours while the table lives: lru links what was cut out,
- * private holds the number of leaves and, once cut out, the level.
  */
 #include <linux/gfp.h>
 #include <linux/sched.h>
 #include "arch/x86/mmu/internal.h"
-
-#define PRIVATE_LEVEL_SHIFT	16
-#define PRIVATE_LEAVES		((1ul << PRIVATE_LEVEL_SHIFT) - 1)
 
 /* Tables freed at once by whoever flushed, often under mmu_lock; the rest is left to work. */
 #define FREE_AT_ONCE		32
@@ -74,17 +68,15 @@ static u64 *leaf_stat(struct vm *vm, int level)
 
 void table_count_leaf(struct vm *vm, u64 *entry, int level, int delta)
 {
-	atomic_long_add(delta, (atomic_long_t *)&virt_to_page(entry)->private);
+	page_private_add(entry, delta);
 	vm_stat_add(leaf_stat(vm, level), delta);
 }
 
 void __table_unlink(struct vm_mmu *mmu, u64 *table, int level)
 {
-	struct page *page = virt_to_page(table);
-
-	atomic_long_add((long)level << PRIVATE_LEVEL_SHIFT, (atomic_long_t *)&page->private);
+	page_private_add(table, (long)level << PRIVATE_LEVEL_SHIFT);
 	spin_lock(&mmu->free_lock);
-	list_add_tail(&page->lru, &mmu->unlinked);
+	list_add_tail(&virt_to_page(table)->lru, &mmu->unlinked);
 	spin_unlock(&mmu->free_lock);
 }
 
@@ -110,6 +102,7 @@ static bool free_subtree(struct vm *vm, u64 *table, int level, int *budget)
 	leaves = page_private(virt_to_page(table)) & PRIVATE_LEAVES;
 	if (leaves)
 		vm_stat_add(leaf_stat(vm, level), -(s64)leaves);
+	flush_proof_tables(vm, -1);
 	table_free(table);
 	return true;
 }
@@ -119,7 +112,7 @@ static void free_list(struct vm *vm, struct list_head *list, int budget)
 {
 	while (!list_empty(list)) {
 		struct page *page = list_first_entry(list, struct page, lru);
-		int level = page_private(page) >> PRIVATE_LEVEL_SHIFT;
+		int level = PRIVATE_LEVEL(page_private(page));
 
 		list_del(&page->lru);
 		if (!free_subtree(vm, page_address(page), level, &budget)) {
@@ -133,6 +126,7 @@ void tables_release(struct vm *vm, struct list_head *unlinked)
 {
 	struct vm_mmu *mmu = vm_mmu(vm);
 
+	flush_proof_free(vm, unlinked);
 	free_list(vm, unlinked, FREE_AT_ONCE);
 	if (list_empty(unlinked))
 		return;

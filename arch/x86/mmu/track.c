@@ -10,11 +10,12 @@
  * Write-protect the leaf at @pos. A large one stays for reading: a write to it meets a leaf of
  * another size than it wants, which removes it. True: flush owed.
  */
-static bool __protect_leaf(const struct s2_pos *pos)
+static bool __protect_leaf(struct vm *vm, const struct s2_pos *pos)
 {
 	if (!s2e_present(pos->val) || !s2e_writable(pos->val))
 		return false;
 	s2e_clear_bits(pos->entry, s2_fmt.write);
+	flush_proof_protected(vm);
 	return true;
 }
 
@@ -48,7 +49,7 @@ bool arch_mmu_protect_mask(struct vm *vm, const struct memslot *slot, gfn_t base
 		else
 			pos = s2_walk(mmu, root, gfn);
 		last = gfn;
-		flush |= __protect_leaf(&pos);
+		flush |= __protect_leaf(vm, &pos);
 	}
 	return flush;
 }
@@ -59,39 +60,38 @@ unsigned int arch_dirty_ring_reserved(void)
 }
 
 /* Protect what one bottom table or larger entry maps of [gfn, end); returns where to go on. */
-static gfn_t __protect_block(const struct vm_mmu *mmu, u64 *root, gfn_t gfn, gfn_t end,
-			     bool *flush)
+static gfn_t __protect_block(struct vm *vm, u64 *root, gfn_t gfn, gfn_t end, bool *flush)
 {
-	struct s2_pos pos = s2_walk(mmu, root, gfn);
+	struct s2_pos pos = s2_walk(vm_mmu(vm), root, gfn);
 	gfn_t block = level_frames(max(pos.level, 2));
 	gfn_t next = min(end, (gfn & ~(block - 1)) + block);
 
-	*flush |= __protect_leaf(&pos);
+	*flush |= __protect_leaf(vm, &pos);
 	if (pos.level > 1)
 		return next;
 	for (gfn++; gfn < next; gfn++) {
 		move_in_table(&pos, gfn);
-		*flush |= __protect_leaf(&pos);
+		*flush |= __protect_leaf(vm, &pos);
 	}
 	return next;
 }
 
 void s2_protect_slot(struct vm *vm, const struct memslot *slot)
 {
-	const struct vm_mmu *mmu = vm_mmu(vm);
 	gfn_t gfn = slot->base_gfn, end = gfn + slot->npages;
-	u64 *root = s2_root(mmu, slot->as);
+	u64 *root = s2_root(vm_mmu(vm), slot->as);
 	bool flush = false;
 
 	write_lock(&vm->mmu_lock);
 	while (root && gfn < end) {
-		gfn = __protect_block(mmu, root, gfn, end, &flush);
+		gfn = __protect_block(vm, root, gfn, end, &flush);
 		cond_resched_rwlock_write(&vm->mmu_lock);
 	}
 	write_unlock(&vm->mmu_lock);
 	/* Nothing was removed, so the flush may come late. */
 	if (flush)
 		arch_flush_tlbs(vm);
+	arch_mmu_end_protect(vm);
 }
 
 static bool __age_table(u64 *table, int level, gfn_t base, gfn_t start, gfn_t end, bool clear)

@@ -11,12 +11,13 @@ static void __clear_entry(struct vm *vm, u64 *entry, int level)
 {
 	u64 old = xchg(entry, 0);
 
-	flush_owe(vm_mmu(vm));
 	if (s2e_is_leaf(old, level)) {
+		flush_proof_cleared(vm, NULL);
 		table_count_leaf(vm, entry, level, -1);
 		return;
 	}
 	vm->stats.mmu_shadow_zapped++;
+	flush_proof_cleared(vm, s2_table(old));
 	__table_unlink(vm_mmu(vm), s2_table(old), level - 1);
 }
 
@@ -73,12 +74,13 @@ void arch_mmu_zap_all(struct vm *vm)
 		flush |= s2_zap(vm, as, 0, ~(gfn_t)0);
 	if (flush)
 		arch_flush_tlbs(vm);
-	write_unlock(&vm->mmu_lock);
+	mmu_write_unlock(vm);
 }
 
 void arch_flush_tlbs(struct vm *vm)
 {
 	struct vm_mmu *mmu = vm_mmu(vm);
+	u64 begun = flush_proof_begin(vm);
 	LIST_HEAD(unlinked);
 
 	/* Only what was cut out before this flush may go after it. */
@@ -89,7 +91,7 @@ void arch_flush_tlbs(struct vm *vm)
 	vm_stat_add(&vm->stats.remote_tlb_flush_requests, 1);
 	if (vm_request_all(vm, REQ_TLB_FLUSH, true))
 		vm_stat_add(&vm->stats.remote_tlb_flush, 1);
-	flush_pay(mmu);
+	flush_proof_done(vm, begun);
 	if (!list_empty(&unlinked))
 		tables_release(vm, &unlinked);
 }

@@ -172,6 +172,7 @@ static void entry_failed(struct x86_vcpu *vcpu)
 
 	svm->vmcb->control.int_ctl |= V_INTR_MASKING;
 	svm->vmcb->control.clean = 0;
+	svm_asid_entry_failed(svm);
 	vcpu->exit.reason = VMCB_EXIT_INVALID;
 	vcpu->exit.entry_failed = true;
 	vcpu->ev.check = true;
@@ -193,13 +194,12 @@ void svm_exited(struct x86_vcpu *vcpu)
 	e->info2 = c->exit_info2;
 	if (svm_caps.nrips)
 		e->next_rip = c->next_rip;
-	c->tlb_control = VMCB_TLB_NOTHING;
-	c->clean = svm_caps.clean_mask;
-
 	if (unlikely(svm->no_svm || e->reason == VMCB_EXIT_INVALID)) {
 		entry_failed(vcpu);
 		return;
 	}
+	c->tlb_control = VMCB_TLB_NOTHING;
+	c->clean = svm_caps.clean_mask;
 	e->entry_failed = false;
 	if (svm->nmi.active || vcpu->ev.armed || c->exit_int_info & INJ_VALID)
 		svm_events_exited(svm);

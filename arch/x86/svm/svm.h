@@ -157,6 +157,7 @@ void svm_cpuid_changed(struct x86_vcpu *vcpu);
 
 /* tlb.c */
 void svm_asid_prepare(struct svm_vcpu *svm);
+void svm_asid_entry_failed(struct svm_vcpu *svm);
 void svm_flush_tlb(struct x86_vcpu *vcpu);
 void svm_flush_gva(struct x86_vcpu *vcpu, gva_t gva);
 

@@ -22,6 +22,17 @@ static void new_asid(struct svm_vcpu *svm, struct svm_cpu *cpu)
 	c->asid = cpu->next_asid++;
 	svm->asid_gen = cpu->asid_gen;
 	svm_touch(svm, CLEAN_ASID);
+	mmu_tlb_fresh(&svm->x);
+}
+
+static void flush_asid(struct svm_vcpu *svm, struct svm_cpu *cpu)
+{
+	if (!svm_caps.flush_by_asid) {
+		new_asid(svm, cpu);
+		return;
+	}
+	svm->vmcb->control.tlb_control = VMCB_TLB_FLUSH_ASID;
+	mmu_tlb_fresh(&svm->x);
 }
 
 /* Before each entry, interrupts off. */
@@ -29,15 +40,25 @@ void svm_asid_prepare(struct svm_vcpu *svm)
 {
 	struct svm_cpu *cpu = this_cpu_ptr(&svm_cpu);
 
-	if (unlikely(svm->asid_gen != cpu->asid_gen)) {
+	if (unlikely(svm->asid_gen != cpu->asid_gen))
 		new_asid(svm, cpu);
-	} else if (unlikely(svm->flush)) {
-		if (svm_caps.flush_by_asid)
-			svm->vmcb->control.tlb_control = VMCB_TLB_FLUSH_ASID;
-		else
-			new_asid(svm, cpu);
-	}
+	else if (unlikely(svm->flush))
+		flush_asid(svm, cpu);
 	svm->flush = false;
+}
+
+/*
+ * The CPU refused the entry; the manual does not say whether it had flushed by then. What was to be
+ * flushed is not used any more, and a new generation, on which all others on this CPU rely, begins again.
+ */
+void svm_asid_entry_failed(struct svm_vcpu *svm)
+{
+	struct svm_vmcb_control *c = &svm->vmcb->control;
+
+	if (c->tlb_control == VMCB_TLB_FLUSH_ALL)
+		this_cpu_write(svm_cpu.next_asid, svm_caps.nr_asids);
+	svm->asid_gen = 0;
+	c->tlb_control = VMCB_TLB_NOTHING;
 }
 
 void svm_flush_tlb(struct x86_vcpu *vcpu)
