@@ -232,7 +232,7 @@ static int do_fragment(struct emul_ctxt *c, struct emul_xfer *e)
  * Tries the whole transfer of @nr fragments as one atomic operation. EMUL_OK also
  * when that cannot be: the fragments are not done then, and are written plainly.
  */
-static int try_cmpxchg(struct emul_ctxt *c, struct emul_xfer *e, u32 nr, const void *old,
+static int cmpxchg_once(struct emul_ctxt *c, struct emul_xfer *e, u32 nr, const void *old,
 		       const void *new, u32 len)
 {
 	u32 i;
@@ -288,7 +288,7 @@ static int transfer(struct emul_ctxt *c, u8 kind, u64 la, void *buf, u32 len, u3
 			c->log_nr += nr;
 	}
 	if (old) {
-		ret = try_cmpxchg(c, e, nr, old, buf, len);
+		ret = cmpxchg_once(c, e, nr, old, buf, len);
 		if (ret)
 			return ret;
 	}

@@ -36,15 +36,17 @@ BAD_LOG = re.compile(
     r'possible (circular|recursive) locking|suspicious RCU usage|'
     r'unable to handle|invalid opcode:|stack segment:|divide error:|'
     r'scheduling while atomic|sleeping function called|unchecked MSR access|'
-    r'kmemleak:|refcount_t:|list_(add|del) corruption|Bad page|bad page|'
-    r'nobody cared|lockdep|DEBUG_LOCKS|ODEBUG')
+    r'kmemleak: [0-9]|refcount_t:|list_(add|del) corruption|Bad page|bad page|'
+    r'nobody cared|lockdep(?! checking is enabled)|DEBUG_LOCKS|ODEBUG')
 
 
 def kernel_dir(series):
     """Folder of a kernel in the cache; fetches it when it is not there."""
     if os.path.isdir(os.path.join(series, 'boot')):
         return os.path.realpath(series)
-    r = subprocess.run([os.path.join(SRC, 'scripts/fetch-kernel'), '--cached', series],
+    script = 'build-debug-kernel' if series == 'debug' else 'fetch-kernel'
+    args = [] if series == 'debug' else [series]
+    r = subprocess.run([os.path.join(SRC, 'scripts', script), '--cached', *args],
                        stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
     if r.returncode:
         raise SystemExit(f'l1: no kernel {series}')
