@@ -50,28 +50,23 @@ def make_iso(out, label, files):
         shutil.rmtree(stage, ignore_errors=True)
 
 
-SIGNED = b'~Module signature appended~\n'
-
-
-def unsigned(ko):
-    """A cached copy of a module without its signature: to verify it takes long in an emulator."""
+def lean_module(ko, folder):
+    """
+    A copy of a module without debug information and signature: to read the one and verify the
+    other takes long in an emulator.
+    """
+    out = os.path.join(folder, os.path.basename(ko))
+    os.makedirs(folder, exist_ok=True)
     with open(ko, 'rb') as f:
         data = f.read()
-    suffix = ''
+    with open(out, 'wb') as f:
+        f.write(lzma.decompress(data) if ko.endswith('.xz') else data)
+    subprocess.run(['strip', '--strip-debug', out], check=True)
     if ko.endswith('.xz'):
-        data, suffix = lzma.decompress(data), '.xz'
-    if data.endswith(SIGNED):
-        length, = struct.unpack_from('>I', data, len(data) - len(SIGNED) - 4)
-        data = data[:-len(SIGNED) - 12 - length]
-    if suffix:
-        data = lzma.compress(data, check=lzma.CHECK_CRC32, preset=0)
-    name = hashlib.sha256(ko.encode() + data).hexdigest()[:16] + '-' + os.path.basename(ko)
-    out = os.path.join(l1.CACHE, 'bochs', 'modules', name)
-    if not os.path.exists(out):
-        os.makedirs(os.path.dirname(out), exist_ok=True)
-        with open(f'{out}.{os.getpid()}', 'wb') as f:
+        with open(out, 'rb') as f:
+            data = lzma.compress(f.read(), check=lzma.CHECK_CRC32, preset=0)
+        with open(out, 'wb') as f:
             f.write(data)
-        os.rename(f'{out}.{os.getpid()}', out)
     return out
 
 
@@ -110,16 +105,17 @@ def pvh_entry(elf, offset, size):
 
 
 def chunks(elf):
-    """Entry, and (address, bytes) of what is not zero in the kernel: memory is, at power-on."""
+    """Entry, end, and (address, bytes) of what is not zero in the kernel."""
     phoff, = struct.unpack_from('<Q', elf, 32)
     count, = struct.unpack_from('<H', elf, 56)
-    entry, found = None, []
+    entry, end, found = None, 0, []
     for i in range(count):
         kind, _, offset, _, paddr, size, _, _ = struct.unpack_from('<IIQQQQQQ', elf, phoff + 56 * i)
         if kind == 4:
             entry = pvh_entry(elf, offset, size)
         if kind != 1:
             continue
+        end = max(end, paddr + size)
         for at in range(0, size, CHUNK):
             data = elf[offset + at:offset + min(at + CHUNK, size)]
             if not data.strip(b'\0'):
@@ -130,7 +126,36 @@ def chunks(elf):
                 found.append((paddr + at, bytearray(data)))
     if len(found) > MAX_CHUNKS:
         raise SystemExit('bochs: the kernel is in too many pieces')
-    return entry, found
+    return entry, end, found
+
+
+def guest_kernel(kdir):
+    """A cached ELF file of the kernel without long runs of zeros, for a VMM that knows PVH."""
+    with open(os.path.realpath(__file__), 'rb') as f:
+        key = hashlib.sha256(f.read()).hexdigest()[:16]
+    release = os.path.basename(kdir)
+    out = os.path.join(l1.CACHE, 'bochs', f'vmlinux-{release}-{key}')
+    if os.path.exists(out):
+        return out
+    entry, end, found = chunks(vmlinux(f'{kdir}/boot/vmlinuz-{release}'))
+    note = struct.pack('<III4sI', 4, 4, 18, b'Xen', entry)
+    found.insert(0, (0, note))
+    at = 64 + 56 * len(found)
+    # ELF-64, little-endian, executable, x86-64; then a program header for each piece.
+    head = struct.pack('<4sBBBB8xHHIQQQIHHHHHH', b'\x7fELF', 2, 1, 1, 0, 2, 62, 1, entry, 64, 0, 0,
+                       64, 56, len(found), 0, 0, 0)
+    for n, (address, data) in enumerate(found):
+        kind, size = 4, len(data)
+        if data is not note:
+            # Up to the next, zeros: a guest that reboots finds them again.
+            kind, size = 1, (found + [(end, b'')])[n + 1][0] - address
+        head += struct.pack('<IIQQQQQQ', kind, 7, at, address, address, len(data), size, 4)
+        at += len(data)
+    os.makedirs(os.path.dirname(out), exist_ok=True)
+    with open(f'{out}.{os.getpid()}', 'wb') as f:
+        f.write(head + b''.join(data for _, data in found))
+    os.rename(f'{out}.{os.getpid()}', out)
+    return out
 
 
 def boot_sector(folder):
@@ -154,7 +179,8 @@ def kernel_disk(kdir, initrd):
     if not os.path.exists(out):
         tmp = tempfile.mkdtemp(prefix='kernel-', dir=os.path.dirname(out))
         os.chmod(tmp, 0o755)
-        entry, found = chunks(vmlinux(f'{kdir}/boot/vmlinuz-{release}'))
+        # Memory is zero at power-on, and this host never boots twice.
+        entry, _, found = chunks(vmlinux(f'{kdir}/boot/vmlinuz-{release}'))
         with open(initrd, 'rb') as f:
             ramdisk = f.read()
         table = []

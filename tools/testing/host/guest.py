@@ -25,11 +25,12 @@ class Guest:
 
     def __init__(self, files, machine='pc', irqchip='on', cpus=1, boot='kernel', cpu='',
                  client='7.2', memory=320, append='', extra=(), logdir=None, name='guest',
-                 stock=False, limit=240):
+                 stock=False, limit=240, kernel=None):
         self.files, self.machine, self.irqchip = files, machine, irqchip
         self.cpus, self.boot, self.cpu, self.client = cpus, boot, cpu, client
         self.memory, self.append, self.extra = memory, append, list(extra)
         self.stock, self.limit = stock, limit
+        self.kernel = kernel or f'{files}/vmlinuz'
         self.dir = tempfile.mkdtemp(prefix='l2-', dir='/tmp')
         self.logpath = os.path.join(logdir or self.dir, f'{name}.log')
         self.log = open(self.logpath, 'ab', buffering=0)
@@ -74,7 +75,7 @@ class Guest:
         if not mmio:
             cmd += ['-vga', 'std']
         if self.boot == 'kernel':
-            cmd += ['-kernel', f'{f}/vmlinuz', '-initrd', f'{f}/initrd', '-append',
+            cmd += ['-kernel', self.kernel, '-initrd', f'{f}/initrd', '-append',
                     f'console=ttyS0 loglevel=5 panic=-1 {self.append}']
         else:
             cmd += ['-drive', f'file={f}/boot.img,format=raw,if=none,id=boot,snapshot=on',
