@@ -6,6 +6,7 @@ the installed programs (cached), one with the tests, modules and the job (of
 this run), and an empty one for a tar of the results. A fourth holds the kernel.
 """
 
+import ctypes
 import glob
 import hashlib
 import inspect
@@ -37,8 +38,8 @@ PACKAGES = ['bash', 'coreutils', 'grep', 'sed', 'mawk', 'findutils', 'util-linux
             'qemu-system-x86', 'qemu-system-data', 'seabios', 'ipxe-qemu']
 UNNEEDED = re.compile(r'^/usr/(share/(doc|man|locale|info|lintian|icons|applications|bug|'
                       r'bash-completion|mime|pixmaps|metainfo)/|libexec/|lib/python3.*/__pycache__)|'
-                      r'/(share/qemu/(edk2-(aarch64|arm|loongarch|riscv)|opensbi|skiboot|u-boot|hppa|'
-                      r's390|openbios|palcode|slof|petalogix)|usr/lib/ipxe/.*efi)')
+                      r'/(share/qemu/(edk2-(aarch64|arm|loongarch|riscv)|opensbi|skiboot|u-boot|'
+                      r'hppa|s390|openbios|palcode|slof|petalogix)|usr/lib/ipxe/.*efi)')
 
 RESULTS_SIZE = 256 << 20
 
@@ -92,12 +93,18 @@ def base_image():
     return out
 
 
+def end_with_parent():
+    """In the child: Bochs reads no input whose end could tell it that nobody waits any more."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)      # PR_SET_PDEATHSIG
+
+
 class Bochs(l1.L1):
-    """One test host.  Its timeout is in seconds of the emulator's CPU time without a sign of life."""
+    """One test host.  Its timeout: seconds of the emulator's CPU time without a sign of life."""
 
     LOG = 'emulator.log'
 
-    def __init__(self, host='bochs-intel', model=None, debug=False, files=(), memory=1024, **options):
+    def __init__(self, host='bochs-intel', model=None, debug=False, files=(), memory=1024,
+                 **options):
         super().__init__(memory=memory, **options)
         self.env.setdefault('SELFTEST_EXCLUDE', FAULTS[host])
         self.model = model or MODELS[host]
@@ -149,10 +156,12 @@ class Bochs(l1.L1):
 
     def kernel_disk(self):
         """The disk to boot from, which is the same for all runs, and this run's command line."""
-        initrd = l1.initramfs(self.kdir, os.path.join(l1.HERE, 'l1-init'), L1_MODULES, unsigned=True)
+        initrd = l1.initramfs(self.kdir, os.path.join(l1.HERE, 'l1-init'), L1_MODULES,
+                              unsigned=True)
         disk, kernel = bochs_disk.kernel_disk(self.kdir, initrd)
         append = (f'console=ttyS0 loglevel=5 panic=0 oops=panic tsc=reliable no_timer_check '
-                  f'tsc_early_khz={IPS // 1000} {QUICK} keel.job={self.path("share/job")} {self.append}')
+                  f'tsc_early_khz={IPS // 1000} {QUICK} keel.job={self.path("share/job")} '
+                  f'{self.append}')
         bochs_disk.write_header(self.path('run.iso'), kernel, append)
         return disk
 
@@ -162,8 +171,8 @@ class Bochs(l1.L1):
         # Bochs locks a disk by a file beside it: several runs may share these.
         os.symlink(base_image(), self.path('base.iso'))
         os.symlink(self.kernel_disk(), self.path('boot.disk'))
-        disks = [('ata0-master', 'boot.disk'), ('ata0-slave', 'run.iso'), ('ata1-master', 'base.iso'),
-                 ('ata1-slave', 'results.img')]
+        disks = [('ata0-master', 'boot.disk'), ('ata0-slave', 'run.iso'),
+                 ('ata1-master', 'base.iso'), ('ata1-slave', 'results.img')]
         config = ['display_library: sdl2', 'config_interface: textconfig',
                   'romimage: file=/usr/share/bochs/BIOS-bochs-latest',
                   'vgaromimage: file=/usr/share/vgabios/vgabios.bin',
@@ -195,7 +204,7 @@ class Bochs(l1.L1):
         with open(self.path(self.LOG), 'wb') as err:
             self.proc = subprocess.Popen(
                 ['bochs', '-q', '-f', 'bochsrc', '-rc', 'rc'], cwd=self.dir, stdout=err, stderr=err,
-                stdin=subprocess.PIPE, start_new_session=True,
+                stdin=subprocess.PIPE, start_new_session=True, preexec_fn=end_with_parent,
                 env=dict(os.environ, SDL_VIDEODRIVER='dummy', SDL_AUDIODRIVER='dummy'))
         timed_out = False
         try:
