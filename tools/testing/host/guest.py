@@ -20,6 +20,25 @@ class GuestError(Exception):
     """The guest or its VMM did not do what the test waits for."""
 
 
+def exit_trace(seconds, lines=400):
+    """What KVM's tracepoints say for a while: the first lines of it."""
+    base = '/sys/kernel/tracing'
+    try:
+        for name, value in (('trace', ''), ('events/kvm/enable', '1'), ('tracing_on', '1')):
+            with open(f'{base}/{name}', 'w') as f:
+                f.write(value)
+        time.sleep(seconds)
+        with open(f'{base}/tracing_on', 'w') as f:
+            f.write('0')
+        with open(f'{base}/trace') as f:
+            text = [line.rstrip() for line, _ in zip(f, range(lines + 12))]
+        with open(f'{base}/events/kvm/enable', 'w') as f:
+            f.write('0')
+        return '\n'.join(text)
+    except OSError as e:
+        return f'no trace: {e}'
+
+
 class Guest:
     """One VM.  Every wait has a limit and ends early when the VMM ends."""
 
@@ -138,7 +157,8 @@ class Guest:
         try:
             status = self.qmp('query-status')
             regs = self.hmp('info registers -a')
-            self.note(f'# silent: {status}\n{regs}\n{self.hmp("info lapic")}')
+            self.note(f'# silent: {status}\n{regs}\n{self.hmp("info lapic")}\n'
+                      f'# exits of the next half second:\n{exit_trace(0.5)}')
             rips = re.findall(r'[RE]IP=(\S+)', regs)
             return f'status {status.get("status")}, RIP {" ".join(rips)}, ' \
                 f'console ends {self.text[-120:]!r}'
