@@ -58,8 +58,9 @@ int irqchip_pv_eoi_set(struct x86_vcpu *vcpu, u64 val)
 {
 	if (val & PV_EOI_RESERVED)
 		return 1;
+	/* Where the local APIC is userspace's, the bit in guest memory is just never set. */
 	if ((val & KVM_MSR_ENABLED) &&
-	    (!vcpu->apic.lapic.regs || !vcpu_gpa_is_ram(&vcpu->v, val & ~(u64)KVM_MSR_ENABLED, true)))
+	    !vcpu_gpa_is_ram(&vcpu->v, val & ~(u64)KVM_MSR_ENABLED, true))
 		return 1;
 	vcpu->msr.pv_eoi = val;
 	return 0;

@@ -220,6 +220,9 @@ TEST_F(ring, hostile_entries)
 	uint32_t k;
 	int i;
 
+	/* Stock KVM takes back entries that it never gave: its ring may then be full for ever. */
+	if (!on_keel())
+		SKIP(return, "stock KVM believes the flags");
 	start(_metadata, self, KVM_MEM_LOG_DIRTY_PAGES);
 	for (i = 0; i < 50; i++) {
 		write_pages(self->v[0], 0, 300);

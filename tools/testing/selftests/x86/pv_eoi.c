@@ -252,4 +252,17 @@ TEST_F(pv_eoi, values)
 	EXPECT_EQ(1, set_msr(v->fd, MSR_PV_EOI, (GPA_FREE + 4092) | 1));
 }
 
+/* Where the local APIC is userspace's, as with QEMU's irqchip=off: the guest may set it, all the same. */
+TEST(userspace_apic)
+{
+	struct test_vcpu *v;
+	struct test_vm vm;
+
+	vm_create(&vm, TEST_IRQCHIP_NONE);
+	v = vcpu_create(&vm, 0);
+	EXPECT_EQ(1, set_msr(v->fd, MSR_PV_EOI, (uint64_t)&word | 1));
+	EXPECT_EQ(1, set_msr(v->fd, MSR_PV_EOI, 0));
+	vm_destroy(&vm);
+}
+
 TEST_HARNESS_MAIN

@@ -5,9 +5,10 @@
 
 static void common(const char *name, unsigned int fmt, bool ad, u64 encrypt)
 {
-	static const struct s2e_rights ro = { .exec = true }, rw = { true, true, true, false },
+	static const struct s2e_rights ro = { .exec = true }, rw = { .host_write = true, .write = true,
+							     .exec = true },
 				       wp = { .host_write = true, .exec = true },
-				       nx = { true, true, false, false };
+				       nx = { .host_write = true, .write = true };
 	u64 e;
 
 	printf("# %s\n", name);
@@ -47,7 +48,8 @@ int main(void)
 	CHECK((s2e_make_leaf(0x1000, 1, (struct s2e_rights){ .device = true }) >> 3 & 15) == 0,
 	      "EPT devices are UC and obey PAT");
 	common("EPT without A/D", MMU_FMT_EPT, false, 0);
-	CHECK(!(s2e_make_leaf(0x1000, 1, (struct s2e_rights){ true, true, true, false }) & 0x300),
+	CHECK(!(s2e_make_leaf(0x1000, 1, (struct s2e_rights){ .host_write = true, .write = true,
+						      .exec = true }) & 0x300),
 	      "no A, no D");
 	CHECK(!s2e_select(NR_MMU_FMTS, true, 0), "unknown format");
 	CHECK(level_shift(1) == 12 && level_shift(3) == 30 && level_frames(2) == 512 &&
