@@ -75,6 +75,7 @@ static const struct {
 	long	(*value)(struct x86_vm *vm);	/* @vm is NULL on the system fd */
 } x86_caps[] = {
 	{ KVM_CAP_HLT,				always },
+	{ KVM_CAP_MMU_SHADOW_CACHE_CONTROL,	always },
 	{ KVM_CAP_SET_TSS_ADDR,			always },
 	{ KVM_CAP_SET_IDENTITY_MAP_ADDR,	always },
 	{ KVM_CAP_EXT_CPUID,			always },

@@ -2,6 +2,7 @@
 /* The CPUID table of a vCPU: setting it, what follows from it, and the instruction. */
 #include <linux/nospec.h>
 #include <linux/slab.h>
+#include <asm/kvm_para.h>
 #include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 #include "virt/compat/compat.h"
@@ -95,6 +96,10 @@ static void update_runtime(struct x86_vcpu *vcpu, struct vcpu_cpuid *c)
 	e = find(c, 7, 0);
 	if (e && (e->ecx & BIT(X86_FEATURE_PKU & 31)))
 		set_bit_of(&e->ecx, BIT(X86_FEATURE_OSPKE & 31), cr4 & X86_CR4_PKE);
+	/* api.rst, KVM_CAP_X86_DISABLE_EXITS: who halts without an exit cannot be kicked awake. */
+	e = find(c, c->kvm_base | (KVM_CPUID_FEATURES & 0xff), 0);
+	if (e && (vcpu_vm(vcpu)->disabled_exits & KVM_X86_DISABLE_EXITS_HLT))
+		e->eax &= ~BIT(KVM_FEATURE_PV_UNHALT);
 	update_xsave_sizes(vcpu, c);
 	c->dirty = false;
 }
@@ -126,29 +131,35 @@ static void derive_caps(struct vcpu_cpuid *c)
 					       keel_cpu_caps[CPUID_8000_000A_EDX];
 }
 
+/* Before there is a CPUID table userspace may set what the host offers. */
+static bool cr4_bit_offered(struct x86_vcpu *vcpu, unsigned int feature)
+{
+	return vcpu->cpuid.nent ? guest_has(vcpu, feature) : keel_cpu_has(feature);
+}
+
 static u64 cr4_reserved(struct x86_vcpu *vcpu)
 {
 	u64 ok = X86_CR4_VME | X86_CR4_PVI | X86_CR4_TSD | X86_CR4_DE | X86_CR4_PSE |
 		 X86_CR4_PAE | X86_CR4_MCE | X86_CR4_PGE | X86_CR4_PCE | X86_CR4_OSFXSR |
 		 X86_CR4_OSXMMEXCPT;
 
-	if (guest_has(vcpu, X86_FEATURE_XSAVE))
+	if (cr4_bit_offered(vcpu, X86_FEATURE_XSAVE))
 		ok |= X86_CR4_OSXSAVE;
-	if (guest_has(vcpu, X86_FEATURE_SMEP))
+	if (cr4_bit_offered(vcpu, X86_FEATURE_SMEP))
 		ok |= X86_CR4_SMEP;
-	if (guest_has(vcpu, X86_FEATURE_SMAP))
+	if (cr4_bit_offered(vcpu, X86_FEATURE_SMAP))
 		ok |= X86_CR4_SMAP;
-	if (guest_has(vcpu, X86_FEATURE_FSGSBASE))
+	if (cr4_bit_offered(vcpu, X86_FEATURE_FSGSBASE))
 		ok |= X86_CR4_FSGSBASE;
-	if (guest_has(vcpu, X86_FEATURE_PKU))
+	if (cr4_bit_offered(vcpu, X86_FEATURE_PKU))
 		ok |= X86_CR4_PKE;
-	if (guest_has(vcpu, X86_FEATURE_LA57))
+	if (cr4_bit_offered(vcpu, X86_FEATURE_LA57))
 		ok |= X86_CR4_LA57;
-	if (guest_has(vcpu, X86_FEATURE_UMIP))
+	if (cr4_bit_offered(vcpu, X86_FEATURE_UMIP))
 		ok |= X86_CR4_UMIP;
-	if (guest_has(vcpu, X86_FEATURE_PCID))
+	if (cr4_bit_offered(vcpu, X86_FEATURE_PCID))
 		ok |= X86_CR4_PCIDE;
-	if (guest_has(vcpu, X86_FEATURE_VMX))
+	if (cr4_bit_offered(vcpu, X86_FEATURE_VMX))
 		ok |= X86_CR4_VMXE;
 	return ~ok;
 }

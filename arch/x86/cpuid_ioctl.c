@@ -116,11 +116,8 @@ static long get_cpuid2(struct ioctl_ctx *c)
 
 	if (copy_from_user(&head, u, sizeof(head)))
 		return -EFAULT;
-	if (head.nent < have) {
-		if (put_user(have, &u->nent))
-			return -EFAULT;
+	if (head.nent < have)
 		return -E2BIG;
-	}
 	cpuid_runtime_update(vcpu);
 	if (have && copy_to_user(u->entries, vcpu->cpuid.entry,
 				 array_size(have, sizeof(struct kvm_cpuid_entry2))))

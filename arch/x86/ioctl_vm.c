@@ -4,6 +4,8 @@
 #include "arch/x86/x86.h"
 #include "arch/x86/state.h"
 
+#define SHADOW_PAGES_MIN	64
+
 /* Real mode runs in hardware: nothing is ever put at these addresses. */
 static long set_tss_addr(struct ioctl_ctx *c)
 {
@@ -25,6 +27,8 @@ static long set_boot_cpu_id(struct ioctl_ctx *c)
 {
 	if (c->vm->created_vcpus)
 		return -EBUSY;
+	if (c->arg > c->vm->max_vcpu_id)
+		return -EINVAL;
 	to_x86_vm(c->vm)->boot_cpu_id = c->arg;
 	return 0;
 }
@@ -52,7 +56,26 @@ static long set_tsc_khz(struct ioctl_ctx *c)
 	return tsc_vm_set_khz(to_x86_vm(c->vm), c->arg);
 }
 
+/*
+ * A limit on shadow pages, of which there are none with nested paging: it is always kept. api.rst
+ * has the least value that is taken.
+ */
+static long set_nr_mmu_pages(struct ioctl_ctx *c)
+{
+	if (c->arg > U32_MAX || c->arg < SHADOW_PAGES_MIN)
+		return -EINVAL;
+	to_x86_vm(c->vm)->nr_mmu_pages = c->arg;
+	return 0;
+}
+
+static long get_nr_mmu_pages(struct ioctl_ctx *c)
+{
+	return to_x86_vm(c->vm)->nr_mmu_pages;
+}
+
 static const struct ioctl_row vm_state_ioctls_rows[] = {
+	{ KVM_SET_NR_MMU_PAGES,		IOC_RAW | IOC_VM_LOCK, set_nr_mmu_pages },
+	{ KVM_GET_NR_MMU_PAGES,		IOC_RAW, get_nr_mmu_pages },
 	{ KVM_SET_TSS_ADDR,		IOC_RAW | IOC_VM_LOCK, set_tss_addr },
 	{ KVM_SET_IDENTITY_MAP_ADDR,	IOC_VM_LOCK, set_identity_map_addr },
 	{ KVM_SET_BOOT_CPU_ID,		IOC_RAW | IOC_VM_LOCK, set_boot_cpu_id },
@@ -75,7 +98,7 @@ const struct ioctl_table *const arch_vm_ioctls[] = {
 
 #define QUIRKS_KNOWN	(KVM_X86_QUIRK_LINT0_REENABLED | KVM_X86_QUIRK_CD_NW_CLEARED |	\
 			 KVM_X86_QUIRK_LAPIC_MMIO_HOLE | KVM_X86_QUIRK_OUT_7E_INC_RIP |	\
-			 KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT | KVM_X86_QUIRK_FIX_HYPERCALL_INSN | \
+			 KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT |			\
 			 KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS | KVM_X86_QUIRK_SLOT_ZAP_ALL)
 
 u32 x86_quirks_supported(void)
@@ -159,8 +182,12 @@ static long enable_platform_info(struct x86_vm *vm, u64 arg)
 
 static long enable_max_vcpu_id(struct x86_vm *vm, u64 arg)
 {
-	if (!arg || arg > KEEL_MAX_VCPU_ID || vm->vm.created_vcpus)
+	if (!arg || arg > KEEL_MAX_VCPU_ID || arg < vm->boot_cpu_id || vm->vm.created_vcpus)
 		return -EINVAL;
+	/* Once. */
+	if (vm->max_vcpu_id_set && arg != vm->vm.max_vcpu_id)
+		return -EINVAL;
+	vm->max_vcpu_id_set = true;
 	vm->vm.max_vcpu_id = arg;
 	return 0;
 }

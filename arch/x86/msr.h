@@ -25,6 +25,7 @@ struct vcpu_msrs {
 	u64	misc_features;		/* 0x140: CPUID faulting */
 	u64	platform_info;
 	u64	arch_capabilities;
+	u64	power_ctl;		/* kept for the guest, without effect */
 	u64	ucode_rev;
 	u64	hwcr;
 	u64	tsc_aux;		/* the guest's value; the vendor loads it */

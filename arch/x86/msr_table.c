@@ -144,6 +144,8 @@ const struct msr_row msr_table[] = {
 	  .field = FIELD(misc_enable), .listed = yes },
 	{ ONE(MSR_IA32_DEBUGCTLMSR), .get = msr_field_get, .set = msr_field_set,
 	  .field = FIELD(debugctl), .writable = DEBUGCTLMSR_LBR | DEBUGCTLMSR_BTF },
+	{ ONE(MSR_IA32_POWER_CTL), .get = msr_field_get, .set = msr_field_set,
+	  .field = FIELD(power_ctl), .writable = U64_MAX, .listed = yes },
 	{ .first = 0x200, .last = 0x20f, .get = mtrr_row_get, .set = mtrr_row_set, .listed = yes },
 	{ ONE(MSR_MTRRfix64K_00000), .get = mtrr_row_get, .set = mtrr_row_set, .listed = yes },
 	{ .first = MSR_MTRRfix16K_80000, .last = MSR_MTRRfix16K_A0000, .get = mtrr_row_get,

@@ -53,11 +53,13 @@ struct x86_vm {
 	u32			disabled_exits;		/* KVM_X86_DISABLE_EXITS_* */
 	u32			user_msr_mask;		/* KVM_CAP_X86_USER_SPACE_MSR reasons */
 	bool			exception_payload;
+	bool			max_vcpu_id_set;
 	bool			triple_fault_event;
 	bool			x2apic_format;		/* KVM_X2APIC_API_USE_32BIT_IDS */
 	bool			x2apic_broadcast_off;	/* KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK */
 	bool			bus_lock_exit;
 	u64			tss_addr, identity_map_addr;
+	u32			nr_mmu_pages;	/* KVM_SET_NR_MMU_PAGES, 0: never set */
 	unsigned int		boot_cpu_id;
 };
 

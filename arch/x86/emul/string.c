@@ -234,12 +234,19 @@ static int check_dest(struct emul_ctxt *c, u64 off)
 	return emul_translate(c, last, acc, &gpa);
 }
 
+/* RCX may have been made smaller than the batch while that was with userspace; it is not 0. */
+static u32 still_wanted(const struct emul_ctxt *c, u32 n)
+{
+	return c->insn.rep ? min_t(u64, n, str_off(c, EMUL_RCX)) : n;
+}
+
 static int step_ins(struct emul_ctxt *c, u32 *count)
 {
 	u64 off = str_off(c, EMUL_RDI), v = 0, gpa = 0;
 	u16 port = c->w.gpr[EMUL_RDX];
 	u32 n = logged_batch(c, true, &gpa);
 	int ret = EMUL_OK;
+	bool many;
 
 	if (!n) {
 		n = batch(c, EMUL_ES, off, true, &gpa);
@@ -251,12 +258,14 @@ static int step_ins(struct emul_ctxt *c, u32 *count)
 	ret = emul_pio(c, true, port, c->bytes, &v, n, gpa);
 	if (ret)
 		return ret;
-	if (n == 1)
+	many = n > 1;
+	n = still_wanted(c, n);
+	if (!many)
 		ret = emul_write(c, EMUL_ES, off, &v, c->bytes);
 	else
 		ret = c->ops->write_phys(c, gpa, c->io_buf, n * c->bytes);
 	if (ret)
-		return ret == EMUL_IO_NEEDED && n > 1 ? EMUL_UNHANDLEABLE : ret;
+		return ret == EMUL_IO_NEEDED && many ? EMUL_UNHANDLEABLE : ret;
 	advance(c, EMUL_RDI, n);
 	*count = n;
 	return EMUL_OK;
@@ -282,6 +291,7 @@ static int step_outs(struct emul_ctxt *c, u32 *count)
 		ret = emul_pio(c, false, port, c->bytes, &v, n, gpa);
 	if (ret)
 		return ret;
+	n = still_wanted(c, n);
 	advance(c, EMUL_RSI, n);
 	*count = n;
 	return EMUL_OK;

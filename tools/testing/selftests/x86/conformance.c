@@ -199,6 +199,22 @@ static long identity_map(void)
 	return ioctl(vm.fd, KVM_SET_IDENTITY_MAP_ADDR, &addr);
 }
 
+static long boot_cpu_far(void) { return ioctl(vm.fd, KVM_SET_BOOT_CPU_ID, 1ul << 20); }
+static long mmu_pages(void) { return ioctl(vm.fd, KVM_SET_NR_MMU_PAGES, 64ul); }
+static long mmu_pages_few(void) { return ioctl(vm.fd, KVM_SET_NR_MMU_PAGES, 63ul); }
+
+static long max_below_boot_cpu(void)
+{
+	ioctl(vm.fd, KVM_SET_BOOT_CPU_ID, 4ul);
+	return vm_cap(KVM_CAP_MAX_VCPU_ID, 2);
+}
+
+static long max_twice(void)
+{
+	vm_cap(KVM_CAP_MAX_VCPU_ID, 8);
+	return vm_cap(KVM_CAP_MAX_VCPU_ID, 9);
+}
+
 static long boot_cpu(void) { return ioctl(vm.fd, KVM_SET_BOOT_CPU_ID, 0); }
 static long vm_get_khz(void) { return ioctl(vm.fd, KVM_GET_TSC_KHZ, 0); }
 static long vcpu_again(void) { vcpu_create(&vm, 1); return ioctl(vm.fd, KVM_CREATE_VCPU, 1); }
@@ -542,6 +558,8 @@ static const struct row vm_rows[] = {
 	ALL(ioeventfd_flag, EINVAL), ALL(ioeventfd_wrap, EINVAL), ALL(ioeventfd_match, EINVAL),
 	ALL(ioeventfd_none, ENOENT), ALL(coalesced, 0), ALL(coalesced_none, 0), ALL(tss_addr, 0),
 	ALL(tss_addr_bad, EINVAL), ORDER(identity_map, 0, EINVAL), ORDER(boot_cpu, 0, EBUSY),
+	ORDER(boot_cpu_far, OLD(EINVAL), EBUSY), ALL(mmu_pages, 0), ALL(mmu_pages_few, EINVAL),
+	ORDER(max_below_boot_cpu, OLD(EINVAL), EINVAL), ALL(max_twice, EINVAL),
 	ALL(vm_get_khz, 0), ALL(vcpu_again, EEXIST), ALL(vcpu_far, EINVAL), ALL(get_clock, 0),
 	ALL(set_clock, 0), ALL(set_clock_flag, EINVAL), ALL(msr_filter, 0),
 	ALL(msr_filter_flag, EINVAL), ALL(dirty_log_off, ENOENT), ALL(dirty_log_none, ENOENT),
