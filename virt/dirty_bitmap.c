@@ -167,6 +167,16 @@ static bool log_clear_chunk(struct vm *vm, struct memslot *slot, unsigned long f
 	return flush;
 }
 
+/* A log that started with all bits set has split nothing yet. */
+static void split_chunk(struct vm *vm, struct memslot *slot, unsigned long first, unsigned int nr)
+{
+	gfn_t start = slot->base_gfn + first * 64;
+
+	if (vm_dirty_log_starts_full(vm))
+		arch_mmu_split(vm, slot, start,
+			       min_t(gfn_t, start + nr * 64ull, slot->base_gfn + slot->npages));
+}
+
 static long log_clear(struct vm *vm, struct memslot *slot, const struct kvm_clear_dirty_log *log)
 {
 	unsigned long words = DIV_ROUND_UP(log->num_pages, 64), done;
@@ -185,6 +195,7 @@ static long log_clear(struct vm *vm, struct memslot *slot, const struct kvm_clea
 		/* The last word of the slot has bits of no page. */
 		if (done + nr == words && log->num_pages % 64)
 			chunk[nr - 1] &= (1ull << (log->num_pages % 64)) - 1;
+		split_chunk(vm, slot, log->first_page / 64 + done, nr);
 		flush |= log_clear_chunk(vm, slot, log->first_page / 64 + done, nr, chunk);
 		cond_resched();
 	}

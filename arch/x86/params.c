@@ -23,10 +23,6 @@ static bool tdp_mmu = true;
 module_param(tdp_mmu, bool, 0444);
 MODULE_PARM_DESC(tdp_mmu, "Stage-2 tables are walked by hardware (always)");
 
-static bool eager_page_split;
-module_param(eager_page_split, bool, 0444);
-MODULE_PARM_DESC(eager_page_split, "Huge pages are split when dirty logging starts (no)");
-
 static bool nx_huge_pages;
 module_param(nx_huge_pages, bool, 0444);
 MODULE_PARM_DESC(nx_huge_pages, "Executable huge pages are split for the CPU's sake (no)");

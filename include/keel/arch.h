@@ -96,6 +96,11 @@ void arch_mmu_zap_all(struct vm *vm);
 /* Write-protect the pages of @slot whose bits are set in @mask, page @base + bit. mmu_lock held for write. True: flush owed. */
 bool arch_mmu_protect_mask(struct vm *vm, const struct memslot *slot, gfn_t base, unsigned long mask);
 /*
+ * Large pages of @slot in [@start, @end) become small ones, so that single pages can be protected.
+ * A matter of speed: may do less than it was asked, or nothing. Takes mmu_lock; sleeps.
+ */
+void arch_mmu_split(struct vm *vm, const struct memslot *slot, gfn_t start, gfn_t end);
+/*
  * Entries to keep free in a dirty ring when its vCPU stops: those that one more exit can need.
  * Hardware that logs by itself (PML) adds what its buffer holds.
  */

@@ -154,6 +154,8 @@ int s2_map_level(struct vm *vm, const struct memslot *slot, gfn_t gfn, hfn_t pfn
 
 /* mmu_lock held for write. True: flush owed. */
 bool s2_zap(struct vm *vm, unsigned int as, gfn_t start, gfn_t end);
+/* Make way for large pages where the host has them, and flush. Takes mmu_lock now and then; sleeps. */
+void s2_merge_slot(struct vm *vm, const struct memslot *slot);
 /* Write-protect a whole slot, and flush. Takes mmu_lock, gives it up now and then. */
 void s2_protect_slot(struct vm *vm, const struct memslot *slot);
 

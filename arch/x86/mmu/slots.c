@@ -21,12 +21,15 @@ void arch_memslot_commit(struct vm *vm, const struct memslot *old, const struct 
 {
 	if (!old)
 		return;
-	/* Deleted or moved; or its log was ended, and large pages may come back. */
-	if (!new || new->base_gfn != old->base_gfn || !memslot_logged(new)) {
+	if (!new || new->base_gfn != old->base_gfn) {
 		zap_slot(vm, old);
-		return;
-	}
-	/* A log that starts with all bits set protects each page when its bit is cleared. */
-	if (!vm_dirty_log_starts_full(vm))
+	} else if (!memslot_logged(new)) {
+		/* The log has ended. What stays small gets W back by a fault. */
+		s2_merge_slot(vm, new);
+	} else if (!vm_dirty_log_starts_full(vm)) {
+		/* Protected first: the tables are made without W then. */
 		s2_protect_slot(vm, new);
+		arch_mmu_split(vm, new, new->base_gfn, new->base_gfn + new->npages);
+	}
+	/* A log that starts with all bits set protects and splits when a bit is cleared. */
 }

@@ -11,7 +11,7 @@
 
 #include "ktest.h"
 
-static int dial(const char *address, int port)
+int dial(const char *address, int port)
 {
 	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_port = htons(port) };
 	struct timeval limit = { 60, 0 };

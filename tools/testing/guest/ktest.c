@@ -27,6 +27,7 @@ static const struct {
 	{ "pit", test_pit },
 	{ "rtc", test_rtc },
 	{ "ticks", test_ticks },
+	{ "work", test_work },
 };
 
 int verdict(int code, const char *fmt, ...)

@@ -21,6 +21,11 @@ int test_pit(int argc, char **argv);		/* channel 2 of the PIT counts at its rate
 int test_rtc(int argc, char **argv);		/* SECONDS: the RTC advances with the clock */
 int test_ticks(int argc, char **argv);		/* each CPU takes timer interrupts */
 
+int test_work(int argc, char **argv);		/* MIB DISK [ADDRESS PORT]: until /tmp/work.stop */
+
+/* A TCP connection with limits of time, or -1. */
+int dial(const char *address, int port);
+
 /* Print the verdict's line and return it. */
 int verdict(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -257,9 +257,10 @@ TEST_F_TIMEOUT(stress, large_pages, 300)
 	vcpu_expect(v, MSG_SYNC);
 	EXPECT_LE((int64_t)(SIZE / LARGE), vm_stat(&self->vm, "pages_2m"));
 
-	/* The dirty log splits them, its end brings them back. */
+	/* The dirty log splits them, before a vCPU has to; its end brings them back. */
 	ASSERT_EQ(0, vm_set_region(&self->vm, SLOT_FREE, GPA_FREE, SIZE, self->mem,
 				   KVM_MEM_LOG_DIRTY_PAGES));
+	EXPECT_LE((int64_t)PAGES, vm_stat(&self->vm, "pages_4k"));
 	vcpu_expect(v, MSG_SYNC);
 	EXPECT_LE((int64_t)PAGES, vm_stat(&self->vm, "pages_4k"));
 	ASSERT_EQ(0, vm_set_region(&self->vm, SLOT_FREE, GPA_FREE, SIZE, self->mem, 0));
@@ -268,6 +269,54 @@ TEST_F_TIMEOUT(stress, large_pages, 300)
 	EXPECT_LE((int64_t)(SIZE / LARGE), vm_stat(&self->vm, "pages_2m"));
 	ASSERT_EQ(0, vm_set_region(&self->vm, SLOT_FREE, 0, 0, self->mem, 0));
 	EXPECT_GT((int64_t)(SIZE / LARGE), vm_stat(&self->vm, "pages_2m"));
+}
+
+/* All bits set at the start: split, and protected, is what userspace clears. */
+TEST_F_TIMEOUT(stress, large_pages_split_by_clearing, 300)
+{
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2,
+				      .args = { KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE |
+						KVM_DIRTY_LOG_INITIALLY_SET } };
+	static uint64_t bits[PAGES / 64], got[PAGES / 64];
+	struct kvm_dirty_log log = { .slot = SLOT_FREE, .dirty_bitmap = got };
+	struct kvm_clear_dirty_log clear = { .slot = SLOT_FREE, .first_page = LARGE / PAGE,
+					     .num_pages = LARGE / PAGE, .dirty_bitmap = bits };
+	int64_t small, large;
+	unsigned int i;
+
+	memset(self->mem, 1, SIZE);
+	if (host_large(self->mem) < (long)(SIZE / 1024))
+		SKIP(return, "the host gives no large pages");
+	ASSERT_EQ(0, ioctl(self->vm.fd, KVM_ENABLE_CAP, &cap));
+	ASSERT_EQ(0, vm_set_region(&self->vm, SLOT_FREE, GPA_FREE, SIZE, self->mem, 0));
+	vcpu_start(self->vcpu[0], write_all);
+	vcpu_expect(self->vcpu[0], MSG_SYNC);
+	large = vm_stat(&self->vm, "pages_2m");
+	small = vm_stat(&self->vm, "pages_4k");
+	ASSERT_EQ(0, vm_set_region(&self->vm, SLOT_FREE, GPA_FREE, SIZE, self->mem,
+				   KVM_MEM_LOG_DIRTY_PAGES));
+	EXPECT_EQ(large, vm_stat(&self->vm, "pages_2m"));
+	/* Every third page of the second large page. */
+	for (i = 0; i < LARGE / PAGE; i += 3)
+		bits[i / 64] |= 1ull << i % 64;
+	ASSERT_EQ(0, ioctl(self->vm.fd, KVM_CLEAR_DIRTY_LOG, &clear));
+	EXPECT_EQ(large - 1, vm_stat(&self->vm, "pages_2m"));
+	EXPECT_EQ(small + (int64_t)(LARGE / PAGE), vm_stat(&self->vm, "pages_4k"));
+	ASSERT_EQ(0, ioctl(self->vm.fd, KVM_GET_DIRTY_LOG, &log));
+	for (i = 0; i < PAGES; i++) {
+		bool cleared = i >= LARGE / PAGE && i < 2 * LARGE / PAGE &&
+			       (i - LARGE / PAGE) % 3 == 0;
+
+		ASSERT_EQ(!cleared, got[i / 64] >> i % 64 & 1);
+	}
+	vcpu_expect(self->vcpu[0], MSG_SYNC);
+	ASSERT_EQ(0, ioctl(self->vm.fd, KVM_GET_DIRTY_LOG, &log));
+	for (i = 0; i < PAGES / 64; i++)
+		ASSERT_EQ(~0ull, got[i]);
+	/* The end of the log: the small pages that no large one can replace go on being used. */
+	ASSERT_EQ(0, vm_set_region(&self->vm, SLOT_FREE, GPA_FREE, SIZE, self->mem, 0));
+	vcpu_expect(self->vcpu[0], MSG_SYNC);
+	EXPECT_EQ(large, vm_stat(&self->vm, "pages_2m"));
 }
 
 /* ---- live migration ---- */
