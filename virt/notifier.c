@@ -150,6 +150,14 @@ static void mn_release(struct mmu_notifier *mn, struct mm_struct *mm)
 	arch_mmu_zap_all(mn_vm(mn));
 }
 
+void notifier_zap_all(struct vm *vm)
+{
+	write_lock(&vm->mmu_lock);
+	vm->notifier.seq++;
+	write_unlock(&vm->mmu_lock);
+	arch_mmu_zap_all(vm);
+}
+
 static const struct mmu_notifier_ops mn_ops = {
 	.invalidate_range_start	= mn_invalidate_start,
 	.invalidate_range_end	= mn_invalidate_end,

@@ -102,6 +102,7 @@ void arch_vm_pre_destroy(struct vm *v)
 
 	irqchip_vm_pre_destroy(vm);
 	pvclock_vm_destroy(vm);
+	mmu_vm_pre_destroy(vm);
 }
 
 void arch_vm_destroy(struct vm *v)

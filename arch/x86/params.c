@@ -22,7 +22,3 @@ MODULE_PARM_DESC(enable_vmware_backdoor, "Guests may use VMware's I/O port in us
 static bool tdp_mmu = true;
 module_param(tdp_mmu, bool, 0444);
 MODULE_PARM_DESC(tdp_mmu, "Stage-2 tables are walked by hardware (always)");
-
-static bool nx_huge_pages;
-module_param(nx_huge_pages, bool, 0444);
-MODULE_PARM_DESC(nx_huge_pages, "Executable huge pages are split for the CPU's sake (no)");

@@ -25,6 +25,9 @@ int notifier_register(struct vm *vm);
 /* When it returns no callback runs any more. Waits for those that do; sleeps. */
 void notifier_unregister(struct vm *vm);
 
+/* Everything is mapped anew, also what a fault is about to install. Takes mmu_lock. */
+void notifier_zap_all(struct vm *vm);
+
 /* Sample for the retry rule, with the barrier it needs. No lock. */
 unsigned long notifier_seq(struct vm *vm);
 /* True if a page got since @seq for [@start, @end) may be stale. mmu_lock held, read is enough. */

@@ -98,7 +98,7 @@ int s2_map_slot_page(struct x86_vcpu *vcpu, const struct memslot *slot, const st
 	struct host_page hp;
 	enum map_result done;
 	unsigned long seq;
-	bool can_write;
+	bool can_write, nx;
 	int err;
 
 	if (unlikely(!table_cache_full(vcpu))) {
@@ -114,11 +114,16 @@ int s2_map_slot_page(struct x86_vcpu *vcpu, const struct memslot *slot, const st
 	can_write = hp.writable && !memslot_readonly(slot);
 	r.pfn = hp.pfn;
 	r.level = s2_map_level(vm, slot, w->gfn, hp.pfn);
+	nx = r.level > 1 && READ_ONCE(s2_nx_huge);
+	if (nx && w->exec) {
+		r.level = 1;
+		r.split = true;
+	}
 	r.rights = (struct s2e_rights) {
 		.host_write	= can_write,
 		/* A page of the dirty log becomes writable by being written to. */
 		.write		= can_write && (w->write || !memslot_logged(slot)),
-		.exec		= true,
+		.exec		= !nx || w->exec,
 		.device		= pfn_is_device(&hp),
 		.old		= w->ahead,
 	};
@@ -129,9 +134,10 @@ int s2_map_slot_page(struct x86_vcpu *vcpu, const struct memslot *slot, const st
 	return done == MAP_DONE || done == MAP_SPURIOUS ? 0 : -EAGAIN;
 }
 
-static verdict_t map_page(struct x86_vcpu *vcpu, const struct memslot *slot, gfn_t gfn, bool write)
+static verdict_t map_page(struct x86_vcpu *vcpu, const struct memslot *slot, gfn_t gfn,
+			  const struct x86_s2_fault *f)
 {
-	const struct s2_want w = { .gfn = gfn, .write = write };
+	const struct s2_want w = { .gfn = gfn, .write = f->write, .exec = f->exec };
 	int level, err = s2_map_slot_page(vcpu, slot, &w, &level);
 
 	if (likely(!err))
@@ -165,7 +171,7 @@ static verdict_t fault_in_slot(struct x86_vcpu *vcpu, const struct memslot *slot
 	/* The tables of a vCPU's address space exist: it could not fault without. */
 	if (f->present && f->write && fast_write(vcpu, slot, gfn))
 		return VERDICT_RESUME;
-	return map_page(vcpu, slot, gfn, f->write);
+	return map_page(vcpu, slot, gfn, f);
 }
 
 verdict_t mmu_fault(struct x86_vcpu *vcpu, const struct x86_s2_fault *f, bool *emulate)

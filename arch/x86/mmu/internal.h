@@ -118,6 +118,7 @@ struct map_request {
 	hfn_t			pfn;	/* of @gfn */
 	int			level;	/* wanted; s2_map() stores that of the leaf, which may differ */
 	struct s2e_rights	rights;
+	bool			split;	/* small only because large ones must not be executed */
 };
 
 /* mmu_lock held for read; the cache is full. */
@@ -130,6 +131,7 @@ bool s2_make_writable(struct x86_vcpu *vcpu, u64 *root, const struct memslot *sl
 struct s2_want {
 	gfn_t	gfn;
 	bool	write;
+	bool	exec;
 	bool	ahead;		/* nobody has used the page yet */
 };
 
@@ -149,6 +151,15 @@ u64 *s2_root_get(struct vm_mmu *mmu, unsigned int as);
 
 /* Level at which @gfn of @slot may be mapped to @pfn: alignment and the host's mapping. No lock. */
 int s2_map_level(struct vm *vm, const struct memslot *slot, gfn_t gfn, hfn_t pfn);
+
+/* ---- nx_huge.c ---- */
+
+/* Large pages must not be executed. Read after notifier_seq(): a change makes the fault retry. */
+extern bool s2_nx_huge;
+void nx_huge_module_init(void);
+void nx_huge_vm_init(struct vm_mmu *mmu);
+/* A table of small pages was made where a large page could be. mmu_lock held for read. */
+void nx_huge_split_done(struct vm *vm);
 
 /* ---- zap.c, track.c ---- */
 

@@ -65,6 +65,8 @@ enum map_result s2_map(struct x86_vcpu *vcpu, u64 *root, struct map_request *r)
 			/* Lost the race: what the winner put there is looked at again. */
 			if (!link_table(vcpu, &pos))
 				return MAP_RETRY;
+			if (unlikely(r->split && pos.level == 2))
+				nx_huge_split_done(vcpu->v.vm);
 		} else if (s2e_is_leaf(pos.val, pos.level)) {
 			return meet_leaf(vcpu, &pos, r);
 		}

@@ -33,6 +33,7 @@ struct vm_mmu {
 #ifdef KEEL_DEBUG
 	struct flush_vm		proof;
 #endif
+	struct delayed_work	nx_work;	/* queued while pages are split for execution */
 };
 
 /* Enough for one fault: a table for each level below the root. */
@@ -62,6 +63,8 @@ static inline void mmu_tlb_fresh(struct x86_vcpu *vcpu) { }
 #endif
 
 int mmu_vm_init(struct x86_vm *vm);
+/* No vCPU runs any more: ends work that would touch the tables. Sleeps. */
+void mmu_vm_pre_destroy(struct x86_vm *vm);
 /* No vCPU exists any more and the notifier is gone. */
 void mmu_vm_destroy(struct x86_vm *vm);
 int mmu_vcpu_init(struct x86_vcpu *vcpu);

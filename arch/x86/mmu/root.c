@@ -8,6 +8,7 @@ int mmu_module_init(void)
 {
 	const struct vendor_caps *caps = &keel_vendor.caps;
 
+	nx_huge_module_init();
 	return s2e_select(caps->stage2_format, caps->stage2_ad, sme_me_mask) ? 0 : -EINVAL;
 }
 
@@ -29,6 +30,7 @@ int mmu_vm_init(struct x86_vm *vm)
 	spin_lock_init(&mmu->free_lock);
 	INIT_LIST_HEAD(&mmu->unlinked);
 	INIT_LIST_HEAD(&mmu->flushed);
+	nx_huge_vm_init(mmu);
 	INIT_WORK(&mmu->free_work, tables_free_work);
 	return 0;
 }

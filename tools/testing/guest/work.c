@@ -35,9 +35,10 @@ static char why[200];
 static pthread_spinlock_t clock_lock;
 static uint64_t clock_last;
 
-static int stopped(void)
+/* Everybody does something before it stops. */
+static int stopped(int worker)
 {
-	return atomic_load(&failed) || !access("/tmp/work.stop", F_OK);
+	return atomic_load(&failed) || (done[worker] && !access("/tmp/work.stop", F_OK));
 }
 
 #define fail(worker, ...)						\
@@ -70,7 +71,7 @@ static void work_memory(int me)
 	uint64_t seed = me + 1;
 	unsigned int i;
 
-	while (!(done[me] % 64 == 0 && stopped())) {
+	while (done[me] % 64 || !stopped(me)) {
 		unsigned long p, n = pages / 2;
 		uint64_t *w;
 
@@ -103,7 +104,7 @@ static void work_disk(void)
 		fail(DISK, "cannot open %s", disk_path);
 		return;
 	}
-	for (n = 0; !stopped(); n++) {
+	for (n = 0; !stopped(DISK); n++) {
 		off_t at = (off_t)(n % BLOCKS) * BLOCK;
 
 		for (i = 0; i < total; i++)
@@ -158,7 +159,7 @@ static void work_net(void)
 		fail(NET, "cannot connect to %s", peer_address);
 		return;
 	}
-	for (n = 0; !stopped(); n++) {
+	for (n = 0; !stopped(NET); n++) {
 		for (i = 0; i < 512; i++)
 			out[i] = pattern(1, n, i);
 		if (transfer(s, out, sizeof(out), 1) || transfer(s, in, sizeof(in), 0)) {
@@ -178,7 +179,7 @@ static void work_net(void)
 /* A lost timer is a sleep without an end. */
 static void work_sleep(void)
 {
-	while (!stopped()) {
+	while (!stopped(NAP)) {
 		uint64_t start = now_ns();
 		struct timespec ts = { 0, 3000000 };
 
