@@ -185,6 +185,8 @@ int emul_write(struct emul_ctxt *c, enum emul_sreg s, u64 off, const void *buf, 
 /* As emul_write(), but atomic on RAM: EMUL_RETRY when memory is not @old any more. */
 int emul_write_locked(struct emul_ctxt *c, enum emul_sreg s, u64 off, const void *old,
 		      const void *new, u32 len);
+/* The fault that an access of one byte there would raise, without the access. */
+int emul_probe(struct emul_ctxt *c, enum emul_sreg s, u64 off, bool write);
 /* Implicit supervisor accesses to descriptor tables and TSSs, linear addresses. */
 int emul_sys_read(struct emul_ctxt *c, u64 la, void *buf, u32 len);
 int emul_sys_write(struct emul_ctxt *c, u64 la, const void *buf, u32 len);
@@ -286,7 +288,7 @@ HANDLER(em_bt); HANDLER(em_bts); HANDLER(em_btr); HANDLER(em_btc);
 HANDLER(em_bsf); HANDLER(em_bsr); HANDLER(em_tzcnt); HANDLER(em_lzcnt); HANDLER(em_popcnt);
 /* move.c */
 HANDLER(em_mov); HANDLER(em_movsx8); HANDLER(em_movsx16); HANDLER(em_movsx32);
-HANDLER(em_xchg); HANDLER(em_nop); HANDLER(em_nop_xchg); HANDLER(em_lea);
+HANDLER(em_xchg); HANDLER(em_nop); HANDLER(em_clflush); HANDLER(em_nop_xchg); HANDLER(em_lea);
 HANDLER(em_push); HANDLER(em_pop);
 HANDLER(em_pusha); HANDLER(em_popa); HANDLER(em_pushf); HANDLER(em_popf);
 HANDLER(em_enter); HANDLER(em_leave); HANDLER(em_xlat); HANDLER(em_lahf); HANDLER(em_sahf);

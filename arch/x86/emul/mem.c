@@ -356,6 +356,17 @@ int emul_write_locked(struct emul_ctxt *c, enum emul_sreg s, u64 off, const void
 	return data(c, X_WRITE, s, off, (void *)new, len, true, old);
 }
 
+int emul_probe(struct emul_ctxt *c, enum emul_sreg s, u64 off, bool write)
+{
+	u64 la, gpa;
+	int ret;
+
+	ret = emul_linear(c, s, off, 1, write, &la);
+	if (ret)
+		return ret;
+	return emul_translate(c, la, user_acc(c) | (write ? EMUL_ACC_WRITE : 0), &gpa);
+}
+
 int emul_sys_read(struct emul_ctxt *c, u64 la, void *buf, u32 len)
 {
 	return transfer(c, X_READ, la, buf, len, EMUL_ACC_SYSTEM, NULL);

@@ -8,6 +8,12 @@ int em_nop(struct emul_ctxt *c)
 	return EMUL_OK;
 }
 
+/* No cache is modelled; but the address is checked as that of a load (SDM 2A, CLFLUSH). */
+int em_clflush(struct emul_ctxt *c)
+{
+	return emul_probe(c, c->insn.seg, c->ea, false);
+}
+
 int em_mov(struct emul_ctxt *c)
 {
 	c->dst = c->src;
@@ -195,7 +201,8 @@ int em_enter(struct emul_ctxt *c)
 	}
 	emul_set_reg(c, EMUL_RBP, frame, c->bytes);
 	emul_add_sp(c, -(s64)(c->insn.imm & 0xffff));
-	return EMUL_OK;
+	/* SDM 2A, ENTER: it faults where a write by the final stack pointer would. */
+	return emul_probe(c, EMUL_SS, c->w.gpr[EMUL_RSP] & m, true);
 }
 
 int em_leave(struct emul_ctxt *c)

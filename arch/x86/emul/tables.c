@@ -79,6 +79,12 @@ static const struct emul_opcode grp5[8] = {
 };
 
 static const struct emul_opcode grp1a[8] = { H(em_pop_rm, F_STACK) };
+/* Not to CS, and there are six: #UD before the operand is looked at. */
+#define SREG_LOAD	I(em_mov_to_sreg, 0, O_NONE, O_RM16)
+static const struct emul_opcode grp_sreg[8] = {
+	SREG_LOAD, [2] = SREG_LOAD, SREG_LOAD, SREG_LOAD, SREG_LOAD,
+};
+
 static const struct emul_opcode grp11b[8] = { I(em_mov, F_BYTE | F_MOV, O_RM, O_IMM) };
 static const struct emul_opcode grp11v[8] = { I(em_mov, F_MOV, O_RM, O_IMM) };
 
@@ -115,7 +121,7 @@ const struct emul_opcode emul_map_1b[256] = {
 	[0x88] = I(em_mov, F_BYTE | F_MOV, O_RM, O_REG), I(em_mov, F_MOV, O_RM, O_REG),
 	[0x8a] = I(em_mov, F_BYTE | F_MOV, O_REG, O_RM), I(em_mov, F_MOV, O_REG, O_RM),
 	[0x8c] = H(em_mov_from_sreg, 0), I(em_lea, F_MOV | F_MEM, O_REG, O_NONE),
-	[0x8e] = I(em_mov_to_sreg, 0, O_NONE, O_RM16), T(REG, grp1a),
+	[0x8e] = T(REG, grp_sreg), T(REG, grp1a),
 	[0x90] = I(em_nop_xchg, 0, O_OPREG, O_ACC),
 	[0x91 ... 0x97] = I(em_xchg, 0, O_OPREG, O_ACC),
 	[0x98] = H(em_cbw, 0), H(em_cwd, 0), H(em_call_far, 0), H(em_fwait, 0),
@@ -194,10 +200,10 @@ static const struct emul_opcode grp9[2] = { T(REG, grp9_mem), T(REG, grp9_reg) }
 
 /* 0F AE */
 static const struct emul_opcode grp15_np[8] = {
-	H(em_fxsave, 0), H(em_fxrstor, 0), U, U, U, U, U, H(em_nop, 0)	/* CLFLUSH */
+	H(em_fxsave, 0), H(em_fxrstor, 0), U, U, U, U, U, H(em_clflush, 0)
 };
 static const struct emul_opcode grp15_66[8] = {
-	[6] = H(em_nop, 0), H(em_nop, 0)		/* CLWB, CLFLUSHOPT */
+	[6] = H(em_clflush, 0), H(em_clflush, 0)	/* CLWB, CLFLUSHOPT */
 };
 static const struct emul_opcode grp15_f3[8] = { [4] = U, [6] = U };
 static const struct emul_opcode grp15_mem[4] = {

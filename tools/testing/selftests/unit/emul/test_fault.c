@@ -293,6 +293,32 @@ static void test_canonical(struct guest *g)
 	   emul_execute(&g->c) == EMUL_FAULT && g->c.exc.vector == GP, "jmp rel into the hole");
 }
 
+/* Addresses that are checked although nothing is read or written there: found by test_step. */
+static void test_probes(struct guest *g)
+{
+	unit_case("checked without an access");
+	guest_reset(g, L, 3);
+	g->pt[6].present = false;
+	g->pt[5].writable = false;
+	ok(fault(g, "\xc8\x00\x18\x00", 4) == PF && g->c.exc.cr2 == 0x67f8 &&
+	   g->c.exc.error == 6, "ENTER, where the new stack pointer leads: cr2 %llx",
+	   (unsigned long long)g->c.exc.cr2);
+	ok(fault(g, "\xc8\x00\x28\x00", 4) == PF && g->c.exc.cr2 == 0x57f8 &&
+	   g->c.exc.error == 7, "ENTER, read-only there");
+	ok(guest_run(g, "\xc8\x00\x08\x00", 4) == EMUL_OK, "ENTER within the page");
+	guest_reset(g, L, 3);
+	g->pt[0x10].present = false;
+	g->regs.gpr[EMUL_RBX] = DATA + 5;
+	ok(fault(g, "\x0f\xae\x3b", 3) == PF && g->c.exc.cr2 == DATA + 5 && g->c.exc.error == 4,
+	   "CLFLUSH");
+	ok(fault(g, "\x66\x0f\xae\x3b", 4) == PF, "CLFLUSHOPT");
+	ok(fault(g, "\x66\x0f\xae\x33", 4) == PF, "CLWB");
+	g->regs.gpr[EMUL_RBX] = 0x1234567812345678;
+	ok(fault(g, "\x0f\xae\x3b", 3) == GP, "CLFLUSH, not canonical");
+	ok(fault(g, "\x8e\x0b", 2) == UD, "MOV to CS: before its operand is looked at");
+	ok(fault(g, "\x8e\x33", 2) == UD, "MOV to the seventh segment register");
+}
+
 static void test_paging(struct guest *g)
 {
 	u8 v[8];
@@ -386,6 +412,7 @@ int main(void)
 	test_fetch(g);
 	test_segments(g);
 	test_canonical(g);
+	test_probes(g);
 	test_paging(g);
 	test_ac(g);
 	test_io_bitmap(g);
