@@ -3,6 +3,8 @@
  * Events on their way into the guest: injection by the entry, deliveries that an exit cut
  * short, windows, NMI blocking, which the CPU keeps for the guest, and intercepted exceptions.
  */
+#include <asm/cpu.h>
+#include <asm/cpufeature.h>
 #include <asm/processor-flags.h>
 #include <asm/trapnr.h>
 #include "virt/compat/compat.h"
@@ -224,6 +226,23 @@ static verdict_t exit_db(struct x86_vcpu *vcpu, u32 info)
 	return keel_exit_exception(vcpu, X86_TRAP_DB, false, 0, vcpu->exit.info1 & DB_CAUSES);
 }
 
+/*
+ * The host has locks over two cache lines raise #AC, and a guest made one: a warning, or the end of
+ * the VMM by SIGBUS. False: the guest checks its alignment itself.
+ */
+static bool host_split_lock(struct x86_vcpu *vcpu)
+{
+	const struct x86_regs *r;
+
+	if (!boot_cpu_has(X86_FEATURE_SPLIT_LOCK_DETECT))
+		return false;
+	r = st_read(vcpu, ST_CR | ST_CS | ST_RFLAGS);
+	if (r->cpl == 3 && r->cr0 & X86_CR0_AM && r->rflags & X86_EFLAGS_AC)
+		return false;
+	handle_guest_split_lock(r->rip);
+	return true;
+}
+
 verdict_t vmx_exit_exception(struct x86_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
@@ -237,6 +256,8 @@ verdict_t vmx_exit_exception(struct x86_vcpu *vcpu)
 		reblock_nmis(vmx, info);
 	if (vector == X86_TRAP_DB)
 		return exit_db(vcpu, info);
+	if (vector == X86_TRAP_AC && host_split_lock(vcpu))
+		return VERDICT_RESUME;
 	if (info & INTR_INFO_DELIVER_CODE_MASK)
 		err = vmcs_read32(VM_EXIT_INTR_ERROR_CODE);
 	return keel_exit_exception(vcpu, vector, info & INTR_INFO_DELIVER_CODE_MASK, err,

@@ -54,18 +54,17 @@ static void flush_shadow(struct vmx_vcpu *vmx)
 	u32 state = vmx_intr_state(vmx) & ~(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS);
 	unsigned long pending;
 
-	if (likely(!r->int_shadow)) {
-		vmx_set_intr_state(vmx, state);
+	if (likely(!r->int_shadow && vmx_intr_state(vmx) == state))
 		return;
-	}
 	if (r->int_shadow & SHADOW_MOV_SS)
 		state |= GUEST_INTR_STATE_MOV_SS;
-	else if (r->rflags & X86_EFLAGS_IF)
+	else if (r->int_shadow && r->rflags & X86_EFLAGS_IF)
 		state |= GUEST_INTR_STATE_STI;
 	vmx_set_intr_state(vmx, state);
 
+	/* Who completed an instruction in a shadow has seen to its trap. */
 	pending = vmcs_read(GUEST_PENDING_DBG_EXCEPTIONS) & ~DEBUG_BS;
-	if (r->rflags & X86_EFLAGS_TF)
+	if (state & (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS) && r->rflags & X86_EFLAGS_TF)
 		pending |= DEBUG_BS;
 	vmcs_write(GUEST_PENDING_DBG_EXCEPTIONS, pending);
 }
