@@ -5,6 +5,7 @@
  */
 #include <linux/bits.h>
 #include <linux/sched.h>
+#include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 #include <keel/io_bus.h>
 #include "virt/compat/compat.h"
@@ -132,6 +133,8 @@ verdict_t keel_exit_wrmsr(struct x86_vcpu *vcpu)
 	if (unlikely(ret))
 		return msr_access_failed(vcpu, index, val, true, ret);
 	trace_kvm_msr(true, index, val, false);
+	if (unlikely(index == MSR_IA32_SPEC_CTRL || index == MSR_IA32_PRED_CMD))
+		msr_spec_written(vcpu, index);
 	return skip(vcpu);
 }
 KEEL_EXPORT(keel_exit_wrmsr);
@@ -314,12 +317,17 @@ verdict_t keel_exit_rdpmc(struct x86_vcpu *vcpu)
 }
 KEEL_EXPORT(keel_exit_rdpmc);
 
-verdict_t keel_exit_rdtsc(struct x86_vcpu *vcpu, bool rdtscp)
+verdict_t keel_exit_rdtscp(struct x86_vcpu *vcpu)
+{
+	vcpu->regs.gpr[R_RCX] = (u32)vcpu->msr.tsc_aux;
+	return keel_exit_rdtsc(vcpu);
+}
+KEEL_EXPORT(keel_exit_rdtscp);
+
+verdict_t keel_exit_rdtsc(struct x86_vcpu *vcpu)
 {
 	u64 val = guest_tsc(vcpu, rdtsc_ordered());
 
-	if (rdtscp)
-		vcpu->regs.gpr[R_RCX] = (u32)vcpu->msr.tsc_aux;
 	vcpu->regs.gpr[R_RAX] = (u32)val;
 	vcpu->regs.gpr[R_RDX] = val >> 32;
 	return skip(vcpu);
@@ -349,8 +357,8 @@ verdict_t keel_exit_pause(struct x86_vcpu *vcpu)
 }
 KEEL_EXPORT(keel_exit_pause);
 
-/* Offered to no guest unless MWAIT exits are disabled: then it does not exit. */
-verdict_t keel_exit_monitor(struct x86_vcpu *vcpu, bool mwait)
+/* MONITOR and MWAIT: offered to no guest unless their exits are disabled; then they do not exit. */
+verdict_t keel_exit_monitor(struct x86_vcpu *vcpu)
 {
 	if (!(vcpu_vm(vcpu)->disabled_quirks & KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS) ||
 	    guest_has(vcpu, X86_FEATURE_MWAIT))

@@ -65,11 +65,12 @@ verdict_t keel_exit_dr(struct x86_vcpu *vcpu, int dr, int reg, bool write);
 verdict_t keel_exit_exception(struct x86_vcpu *vcpu, u8 vector, bool has_error, u32 err, u64 payload);
 verdict_t keel_exit_xsetbv(struct x86_vcpu *vcpu);
 verdict_t keel_exit_rdpmc(struct x86_vcpu *vcpu);
-verdict_t keel_exit_rdtsc(struct x86_vcpu *vcpu, bool rdtscp);
+verdict_t keel_exit_rdtsc(struct x86_vcpu *vcpu);
+verdict_t keel_exit_rdtscp(struct x86_vcpu *vcpu);
 verdict_t keel_exit_invlpg(struct x86_vcpu *vcpu, gva_t gva);
 verdict_t keel_exit_wbinvd(struct x86_vcpu *vcpu);
 verdict_t keel_exit_pause(struct x86_vcpu *vcpu);
-verdict_t keel_exit_monitor(struct x86_vcpu *vcpu, bool mwait);
+verdict_t keel_exit_monitor(struct x86_vcpu *vcpu);	/* MONITOR and MWAIT */
 verdict_t keel_exit_hypercall(struct x86_vcpu *vcpu);
 verdict_t keel_exit_irq_window(struct x86_vcpu *vcpu);
 verdict_t keel_exit_nmi_window(struct x86_vcpu *vcpu);

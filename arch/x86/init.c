@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Lifetimes of the x86 VM and vCPU, per-CPU enabling, and the architectural reset. */
 #include <linux/module.h>
+#include <linux/percpu.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <asm/processor-flags.h>
 #include "virt/compat/compat.h"
+#include "virt/compat/compat_x86.h"
 #include "arch/x86/x86.h"
 #include "arch/x86/state.h"
 #include "arch/x86/trace.h"
+
+/* The vCPU that was loaded last on each CPU. */
+static DEFINE_PER_CPU(struct x86_vcpu *, last_vcpu);
 
 /* ---- module and vendor ---- */
 
@@ -186,11 +191,30 @@ void arch_vcpu_postcreate(struct vcpu *v)
 	vcpu_put(v);
 }
 
+/* Another guest ran on this CPU: its branch predictions must not steer this one. */
+static void separate_guests(struct x86_vcpu *vcpu)
+{
+	if (likely(this_cpu_read(last_vcpu) == vcpu))
+		return;
+	this_cpu_write(last_vcpu, vcpu);
+	indirect_branch_prediction_barrier();
+}
+
+/* No CPU takes @vcpu for the one it ran last: the next may lie at its address. */
+static void forget_last(struct x86_vcpu *vcpu)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		cmpxchg(per_cpu_ptr(&last_vcpu, cpu), vcpu, NULL);
+}
+
 void arch_vcpu_destroy(struct vcpu *v)
 {
 	struct x86_vcpu *vcpu = to_x86(v);
 
 	vendor_call(vcpu_destroy)(vcpu);
+	forget_last(vcpu);
 	irqchip_vcpu_destroy(vcpu);
 	emulate_vcpu_destroy(vcpu);
 	mmu_vcpu_destroy(vcpu);
@@ -204,6 +228,7 @@ void arch_vcpu_load(struct vcpu *v, int cpu)
 	struct x86_vcpu *vcpu = to_x86(v);
 
 	vendor_call(load)(vcpu, cpu);
+	separate_guests(vcpu);
 	tsc_vcpu_load(vcpu, cpu);
 	pvclock_vcpu_load(vcpu, cpu);
 	irqchip_vcpu_load(vcpu, cpu);

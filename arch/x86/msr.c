@@ -194,4 +194,6 @@ void msr_vcpu_reset(struct x86_vcpu *vcpu, bool init)
 	m->misc_enable = MSR_IA32_MISC_ENABLE_FAST_STRING | MSR_IA32_MISC_ENABLE_BTS_UNAVAIL |
 			 MSR_IA32_MISC_ENABLE_PEBS_UNAVAIL;
 	m->tsc_aux = 0;
+	m->spec_pass = false;
+	m->ibpb_pass = false;
 }

@@ -30,6 +30,8 @@ struct vcpu_msrs {
 	u64	hwcr;
 	u64	tsc_aux;		/* the guest's value; the vendor loads it */
 	u64	spec_ctrl;		/* same */
+	bool	spec_pass;		/* the guest uses SPEC_CTRL: no more exits for it if the vendor can */
+	bool	ibpb_pass;		/* and PRED_CMD */
 	u64	de_cfg;
 	u64	debugctl;
 	u64	mtrr_def_type;
@@ -80,6 +82,9 @@ int msr_guest_write(struct x86_vcpu *vcpu, u32 index, u64 val);
 verdict_t msr_access_failed(struct x86_vcpu *vcpu, u32 index, u64 val, bool write, int ret);
 /* With interrupts off: true if the write was done completely (x2APIC ICR, TSC deadline). */
 bool msr_fast_write(struct x86_vcpu *vcpu, u32 index, u64 val);
+
+/* The guest has written SPEC_CTRL or PRED_CMD by an exit. */
+void msr_spec_written(struct x86_vcpu *vcpu, u32 index);
 
 /* Is there a filter at all? A look for the hot paths. */
 #define msr_filtered(vcpu)	(rcu_access_pointer(vcpu_vm(vcpu)->msr_filter.filter) != NULL)

@@ -80,6 +80,24 @@ int msr_pred_cmd_set(struct x86_vcpu *vcpu, const struct msr_row *row, u32 index
 	return 0;
 }
 
+/*
+ * A first write says that this guest uses them, at every system call or context switch of its own: no
+ * more exits. The barrier is a command, without state to switch.
+ */
+void msr_spec_written(struct x86_vcpu *vcpu, u32 index)
+{
+	struct vcpu_msrs *m = &vcpu->msr;
+
+	if (index == MSR_IA32_SPEC_CTRL && !m->spec_pass && m->spec_ctrl)
+		m->spec_pass = true;
+	else if (index == MSR_IA32_PRED_CMD && !m->ibpb_pass && boot_cpu_has(X86_FEATURE_IBPB) &&
+		 (guest_has(vcpu, X86_FEATURE_SPEC_CTRL) || guest_has(vcpu, X86_FEATURE_AMD_IBPB)))
+		m->ibpb_pass = true;
+	else
+		return;
+	vendor_call(update_intercepts)(vcpu);
+}
+
 int msr_flush_cmd_set(struct x86_vcpu *vcpu, const struct msr_row *row, u32 index, u64 val,
 		      bool host)
 {

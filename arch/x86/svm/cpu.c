@@ -59,7 +59,6 @@ int svm_cpu_enable(void)
 	/* What the TLB holds of an earlier time is unknown: the first entry starts with a full flush. */
 	c->asid_gen++;
 	c->next_asid = svm_caps.nr_asids;
-	c->last_vmcb = 0;
 	if (svm_caps.tsc_ratio) {
 		c->tsc_ratio = SVM_TSC_RATIO_ONE;
 		wrmsrq(MSR_AMD64_TSC_RATIO, SVM_TSC_RATIO_ONE);
@@ -80,12 +79,4 @@ void svm_cpu_disable(void)
 		wrmsrq(MSR_AMD64_TSC_RATIO, SVM_TSC_RATIO_ONE);
 	}
 	keel_virt_cpu_put();
-}
-
-void svm_cpus_forget(u64 vmcb_pa)
-{
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		cmpxchg(&per_cpu_ptr(&svm_cpu, cpu)->last_vmcb, vmcb_pa, 0);
 }

@@ -58,19 +58,9 @@ static verdict_t exit_invlpg(struct x86_vcpu *vcpu)
 	return keel_exit_emulate(vcpu);
 }
 
-static verdict_t exit_rdtsc(struct x86_vcpu *vcpu)
+static verdict_t exit_msr(struct x86_vcpu *vcpu)
 {
-	return keel_exit_rdtsc(vcpu, false);
-}
-
-static verdict_t exit_monitor(struct x86_vcpu *vcpu)
-{
-	return keel_exit_monitor(vcpu, false);
-}
-
-static verdict_t exit_mwait(struct x86_vcpu *vcpu)
-{
-	return keel_exit_monitor(vcpu, true);
+	return vcpu->exit.info1 ? keel_exit_wrmsr(vcpu) : keel_exit_rdmsr(vcpu);
 }
 
 /* A lock holder may have been scheduled out; the longer that lasts the wider the window. */
@@ -126,7 +116,7 @@ static const exit_fn exit_rows[] = {
 	[SVM_EXIT_INIT]		= keel_exit_init,
 	[SVM_EXIT_VINTR]	= svm_exit_vintr,
 	[SVM_EXIT_CR0_SEL_WRITE] = svm_exit_cr_write,
-	[SVM_EXIT_RDTSC]	= exit_rdtsc,
+	[SVM_EXIT_RDTSC]	= keel_exit_rdtsc,
 	[SVM_EXIT_RDPMC]	= keel_exit_rdpmc,
 	[SVM_EXIT_CPUID]	= keel_exit_cpuid,
 	[SVM_EXIT_RSM]		= keel_exit_emulate,
@@ -137,7 +127,7 @@ static const exit_fn exit_rows[] = {
 	[SVM_EXIT_INVLPG]	= exit_invlpg,
 	[SVM_EXIT_INVLPGA]	= keel_exit_ud,
 	[SVM_EXIT_IOIO]		= exit_io,
-	[SVM_EXIT_MSR]		= svm_exit_msr,
+	[SVM_EXIT_MSR]		= exit_msr,
 	[SVM_EXIT_TASK_SWITCH]	= exit_task_switch,
 	[SVM_EXIT_FERR_FREEZE]	= exit_nothing,
 	[SVM_EXIT_SHUTDOWN]	= keel_exit_shutdown,
@@ -150,9 +140,9 @@ static const exit_fn exit_rows[] = {
 	[SVM_EXIT_SKINIT]	= keel_exit_ud,
 	[SVM_EXIT_RDTSCP]	= keel_exit_ud,
 	[SVM_EXIT_WBINVD]	= keel_exit_wbinvd,
-	[SVM_EXIT_MONITOR]	= exit_monitor,
-	[SVM_EXIT_MWAIT]	= exit_mwait,
-	[SVM_EXIT_MWAIT_COND]	= exit_mwait,
+	[SVM_EXIT_MONITOR]	= keel_exit_monitor,
+	[SVM_EXIT_MWAIT]	= keel_exit_monitor,
+	[SVM_EXIT_MWAIT_COND]	= keel_exit_monitor,
 	[SVM_EXIT_XSETBV]	= keel_exit_xsetbv,
 	[SVM_EXIT_RDPRU]	= keel_exit_ud,
 	[SVM_EXIT_INVPCID]	= keel_exit_ud,
@@ -175,7 +165,7 @@ verdict_t svm_handle_exit(struct x86_vcpu *vcpu)
 	case SVM_EXIT_NPF:
 		return exit_npf(vcpu);
 	case SVM_EXIT_MSR:
-		return svm_exit_msr(vcpu);
+		return exit_msr(vcpu);
 	case SVM_EXIT_IOIO:
 		return exit_io(vcpu);
 	case SVM_EXIT_HLT:

@@ -116,13 +116,13 @@ static void pass_if_allowed(struct svm_vcpu *svm, u32 msr, bool read, bool write
 /* SPEC_CTRL is free once it was used: then the entry code switches it. */
 static bool spec_ctrl_passes(struct svm_vcpu *svm)
 {
-	return svm->spec_pass && svm_caps.spec_ctrl;
+	return svm->x.msr.spec_pass && svm_caps.spec_ctrl;
 }
 
 /* So is the barrier: a command, without state to switch. */
 static bool pred_cmd_passes(struct svm_vcpu *svm)
 {
-	return svm->ibpb_pass && boot_cpu_has(X86_FEATURE_IBPB);
+	return svm->x.msr.ibpb_pass;
 }
 
 static void build_msrpm(struct svm_vcpu *svm)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* MSRs that only AMD-V knows, and those that the guest may use without an exit after the first. */
+/* MSRs that only AMD-V knows. */
 #include <asm/msr-index.h>
 #include "virt/compat/compat.h"
 #include "virt/compat/compat_x86.h"
@@ -70,36 +70,6 @@ bool svm_has_msr(u32 index)
 int svm_get_msr_feature(u32 index, u64 *val)
 {
 	return 1;
-}
-
-/*
- * A first write of SPEC_CTRL or PRED_CMD says that this guest uses them, at every system call or
- * context switch of its own: no more exits for them.
- */
-static void note_use(struct svm_vcpu *svm, u32 index)
-{
-	if (index == MSR_IA32_SPEC_CTRL && !svm->spec_pass && svm->x.msr.spec_ctrl) {
-		svm->spec_pass = true;
-		svm->entry.spec.save = 1;
-		svm_update_intercepts(&svm->x);
-	} else if (index == MSR_IA32_PRED_CMD && !svm->ibpb_pass &&
-		   guest_has(&svm->x, X86_FEATURE_AMD_IBPB)) {
-		svm->ibpb_pass = true;
-		svm_update_intercepts(&svm->x);
-	}
-}
-
-verdict_t svm_exit_msr(struct x86_vcpu *vcpu)
-{
-	u32 index = vcpu->regs.gpr[R_RCX];
-	verdict_t v;
-
-	if (!vcpu->exit.info1)
-		return keel_exit_rdmsr(vcpu);
-	v = keel_exit_wrmsr(vcpu);
-	if (unlikely(index == MSR_IA32_SPEC_CTRL || index == MSR_IA32_PRED_CMD))
-		note_use(to_svm(vcpu), index);
-	return v;
 }
 
 /* No guest gets SVM yet. Of SSBD by way of LS_CFG it sees a virtual MSR. */

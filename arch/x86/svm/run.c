@@ -91,12 +91,13 @@ static void prepare_spec_ctrl(struct svm_vcpu *svm)
 		return;
 	}
 	svm->entry.spec.guest = guest;
+	svm->entry.spec.save = svm->x.msr.spec_pass;
 	svm->entry.spec.host = spec_ctrl_current();
 }
 
 static void exited_spec_ctrl(struct svm_vcpu *svm)
 {
-	if (svm->spec_pass)
+	if (svm->x.msr.spec_pass)
 		svm->x.msr.spec_ctrl = svm_caps.v_spec_ctrl ? svm->vmcb->save.spec_ctrl :
 							       svm->entry.spec.guest;
 }

@@ -45,7 +45,6 @@ struct svm_cpu {
 	u32	next_asid;
 	u64	host_pa;	/* where VMSAVE keeps the host's state */
 	u64	tsc_ratio;	/* in MSR TSC_RATIO now */
-	u64	last_vmcb;	/* physical address of the VMCB that was loaded last */
 	u64	tsc_aux;	/* the host's MSR TSC_AUX, never changed after boot */
 	struct page *hsave;	/* for VM_HSAVE_PA */
 	struct page *host;	/* host_pa's */
@@ -56,8 +55,6 @@ int svm_cpus_alloc(void);
 void svm_cpus_free(void);
 int svm_cpu_enable(void);
 void svm_cpu_disable(void);
-/* No CPU takes @vmcb_pa for the one it ran last: the page is about to be freed. */
-void svm_cpus_forget(u64 vmcb_pa);
 
 /* The state of NMI blocking, which this hardware does not keep (event.c). All [v]. */
 struct svm_nmi {
@@ -90,8 +87,6 @@ struct svm_vcpu {
 	bool			irq_window;
 	bool			cr8_wanted;
 	u8			*msrpm;		/* own bitmap, or NULL: the shared default */
-	bool			spec_pass;	/* the guest used SPEC_CTRL: no more exits for it */
-	bool			ibpb_pass;	/* and PRED_CMD */
 	u64			cr0_hidden;	/* CD and NW of the guest's CR0, not in the VMCB */
 	u64			cr4_forced;	/* bits of the VMCB's CR4 that the guest has not set */
 
@@ -206,7 +201,6 @@ int svm_get_msr(struct x86_vcpu *vcpu, u32 index, u64 *val);
 int svm_set_msr(struct x86_vcpu *vcpu, u32 index, u64 val, bool host);
 bool svm_has_msr(u32 index);
 int svm_get_msr_feature(u32 index, u64 *val);
-verdict_t svm_exit_msr(struct x86_vcpu *vcpu);
 void svm_adjust_caps(void);
 
 /* main.c: module parameters that files of their own need */

@@ -41,7 +41,6 @@ void svm_vcpu_destroy(struct x86_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 
-	svm_cpus_forget(svm->entry.vmcb_pa);
 	svm_msrpm_free(svm);
 	free_page((unsigned long)svm->vmcb);
 }
@@ -51,25 +50,14 @@ void svm_vcpu_reset(struct x86_vcpu *vcpu, bool init)
 	struct svm_vcpu *svm = to_svm(vcpu);
 
 	svm_events_reset(svm);
-	if (!init) {
+	if (!init)
 		svm->virt_spec_ctrl = 0;
-		svm->spec_pass = false;
-		svm->entry.spec.save = 0;
-		svm->ibpb_pass = false;
-	}
 	svm->vmcb->control.clean = 0;
 }
 
+/* Everything is switched late, in prepare. */
 void svm_load(struct x86_vcpu *vcpu, int cpu)
 {
-	struct svm_vcpu *svm = to_svm(vcpu);
-	struct svm_cpu *c = this_cpu_ptr(&svm_cpu);
-
-	/* Another guest ran here: its branch predictions must not steer this one. */
-	if (unlikely(c->last_vmcb != svm->entry.vmcb_pa)) {
-		c->last_vmcb = svm->entry.vmcb_pa;
-		indirect_branch_prediction_barrier();
-	}
 }
 
 void svm_set_stage2_root(struct x86_vcpu *vcpu, hpa_t root, int levels)

@@ -95,7 +95,8 @@ static void pass_if_allowed(struct vmx_vcpu *vmx, u32 msr, bool read, bool write
 
 static void build_bitmap(struct vmx_vcpu *vmx)
 {
-	bool spec = vmx->spec_pass;
+	const struct vcpu_msrs *m = &vmx->x.msr;
+	bool spec = m->spec_pass && vmx_caps.spec_ctrl;
 	int i, srcu;
 
 	memset(vmx->msr_bitmap, 0xff, PAGE_SIZE);
@@ -103,7 +104,7 @@ static void build_bitmap(struct vmx_vcpu *vmx)
 	for (i = 0; i < ARRAY_SIZE(passthrough); i++)
 		pass_if_allowed(vmx, passthrough[i].msr, true, passthrough[i].write);
 	pass_if_allowed(vmx, MSR_IA32_SPEC_CTRL, spec, spec);
-	pass_if_allowed(vmx, MSR_IA32_PRED_CMD, false, vmx->ibpb_pass);
+	pass_if_allowed(vmx, MSR_IA32_PRED_CMD, false, m->ibpb_pass);
 	srcu_read_unlock(&vmx->x.v.vm->srcu, srcu);
 }
 
@@ -111,7 +112,7 @@ static void update_bitmap(struct vmx_vcpu *vmx)
 {
 	u8 *map = bitmap_default;
 
-	if (unlikely(vmx->spec_pass || vmx->ibpb_pass || msr_filtered(&vmx->x))) {
+	if (unlikely(vmx->x.msr.spec_pass || vmx->x.msr.ibpb_pass || msr_filtered(&vmx->x))) {
 		if (!vmx->msr_bitmap)
 			vmx->msr_bitmap = (void *)__get_free_page(GFP_KERNEL_ACCOUNT);
 		if (vmx->msr_bitmap)

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* VMX operation of each physical CPU. */
-#include <linux/cpumask.h>
 #include <asm/msr-index.h>
 #include "virt/compat/compat.h"
 #include "virt/compat/compat_x86.h"
@@ -16,7 +15,6 @@ int vmx_cpu_enable(void)
 
 	if (ret)
 		return ret;
-	c->last_vmcs = 0;
 	if (vmx_caps.tsc_aux)
 		rdmsrq(MSR_TSC_AUX, c->tsc_aux);
 	vmx_host_msrs_init(c);
@@ -29,12 +27,4 @@ void vmx_cpu_disable(void)
 {
 	vmcs_clear_all();
 	keel_virt_cpu_put();
-}
-
-void vmx_cpus_forget(u64 vmcs_pa)
-{
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		cmpxchg(&per_cpu_ptr(&vmx_cpu, cpu)->last_vmcs, vmcs_pa, 0);
 }

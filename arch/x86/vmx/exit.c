@@ -45,26 +45,6 @@ static verdict_t exit_invlpg(struct x86_vcpu *vcpu)
 	return keel_exit_invlpg(vcpu, vcpu->exit.info1);
 }
 
-static verdict_t exit_rdtsc(struct x86_vcpu *vcpu)
-{
-	return keel_exit_rdtsc(vcpu, false);
-}
-
-static verdict_t exit_rdtscp(struct x86_vcpu *vcpu)
-{
-	return keel_exit_rdtsc(vcpu, true);
-}
-
-static verdict_t exit_monitor(struct x86_vcpu *vcpu)
-{
-	return keel_exit_monitor(vcpu, false);
-}
-
-static verdict_t exit_mwait(struct x86_vcpu *vcpu)
-{
-	return keel_exit_monitor(vcpu, true);
-}
-
 /* A lock holder may have been scheduled out; the longer that lasts the wider the window. */
 static verdict_t exit_pause(struct x86_vcpu *vcpu)
 {
@@ -80,7 +60,7 @@ static verdict_t exit_pause(struct x86_vcpu *vcpu)
 static const struct exit_row rows[] = {
 	[EXIT_REASON_EXCEPTION_NMI]	= { vmx_exit_exception, EXIT_QUAL | EXIT_EVENT },
 	[EXIT_REASON_EXTERNAL_INTERRUPT] = { exit_nothing },
-	[EXIT_REASON_TRIPLE_FAULT]	= { keel_exit_shutdown, EXIT_EVENT },
+	[EXIT_REASON_TRIPLE_FAULT]	= { keel_exit_shutdown },
 	[EXIT_REASON_INIT_SIGNAL]	= { keel_exit_init },
 	[EXIT_REASON_SIPI_SIGNAL]	= { keel_exit_init },
 	[EXIT_REASON_INTERRUPT_WINDOW]	= { vmx_exit_irq_window },
@@ -92,7 +72,7 @@ static const struct exit_row rows[] = {
 	[EXIT_REASON_INVD]		= { keel_exit_wbinvd, EXIT_LEN },
 	[EXIT_REASON_INVLPG]		= { exit_invlpg, EXIT_QUAL | EXIT_LEN },
 	[EXIT_REASON_RDPMC]		= { keel_exit_rdpmc, EXIT_LEN },
-	[EXIT_REASON_RDTSC]		= { exit_rdtsc, EXIT_LEN },
+	[EXIT_REASON_RDTSC]		= { keel_exit_rdtsc, EXIT_LEN },
 	[REASON_RSM]			= { keel_exit_emulate, EXIT_LEN },
 	[EXIT_REASON_VMCALL]		= { keel_exit_hypercall, EXIT_LEN },
 	[EXIT_REASON_VMCLEAR]		= { keel_exit_ud },
@@ -108,16 +88,16 @@ static const struct exit_row rows[] = {
 	[EXIT_REASON_DR_ACCESS]		= { vmx_exit_dr, EXIT_QUAL | EXIT_LEN },
 	[EXIT_REASON_IO_INSTRUCTION]	= { exit_io, EXIT_QUAL | EXIT_LEN },
 	[EXIT_REASON_MSR_READ]		= { keel_exit_rdmsr, EXIT_LEN },
-	[EXIT_REASON_MSR_WRITE]		= { vmx_exit_wrmsr, EXIT_LEN },
-	[EXIT_REASON_MWAIT_INSTRUCTION]	= { exit_mwait, EXIT_LEN },
-	[EXIT_REASON_MONITOR_INSTRUCTION] = { exit_monitor, EXIT_LEN },
+	[EXIT_REASON_MSR_WRITE]		= { keel_exit_wrmsr, EXIT_LEN },
+	[EXIT_REASON_MWAIT_INSTRUCTION]	= { keel_exit_monitor, EXIT_LEN },
+	[EXIT_REASON_MONITOR_INSTRUCTION] = { keel_exit_monitor, EXIT_LEN },
 	[EXIT_REASON_PAUSE_INSTRUCTION]	= { exit_pause, EXIT_LEN },
 	[EXIT_REASON_MCE_DURING_VMENTRY] = { exit_nothing },
 	[EXIT_REASON_TPR_BELOW_THRESHOLD] = { keel_exit_irq_window },
 	[EXIT_REASON_EPT_VIOLATION]	= { vmx_exit_ept_violation, EXIT_QUAL | EXIT_EVENT },
 	[EXIT_REASON_EPT_MISCONFIG]	= { keel_exit_unknown, EXIT_EVENT },
 	[EXIT_REASON_INVEPT]		= { keel_exit_ud },
-	[EXIT_REASON_RDTSCP]		= { exit_rdtscp, EXIT_LEN },
+	[EXIT_REASON_RDTSCP]		= { keel_exit_rdtscp, EXIT_LEN },
 	[EXIT_REASON_INVVPID]		= { keel_exit_ud },
 	[EXIT_REASON_WBINVD]		= { keel_exit_wbinvd, EXIT_LEN },
 	[EXIT_REASON_XSETBV]		= { keel_exit_xsetbv, EXIT_LEN },
@@ -163,13 +143,15 @@ verdict_t vmx_handle_exit(struct x86_vcpu *vcpu)
 	u32 reason = vcpu->exit.reason;
 	const struct exit_row *row;
 
-	/* The most frequent ones need no indirect call. */
+	/* The most frequent ones need no indirect call. What reads memory of others brings it into L1. */
 	switch (reason) {
 	case EXIT_REASON_EPT_VIOLATION:
+		to_vmx(vcpu)->l1d_dirty = true;
 		return vmx_exit_ept_violation(vcpu);
 	case EXIT_REASON_MSR_WRITE:
-		return vmx_exit_wrmsr(vcpu);
+		return keel_exit_wrmsr(vcpu);
 	case EXIT_REASON_IO_INSTRUCTION:
+		to_vmx(vcpu)->l1d_dirty = true;
 		return exit_io(vcpu);
 	case EXIT_REASON_HLT:
 		return keel_exit_hlt(vcpu);
@@ -180,6 +162,7 @@ verdict_t vmx_handle_exit(struct x86_vcpu *vcpu)
 	}
 	if (unlikely(vcpu->exit.entry_failed))
 		return exit_entry_failed(vcpu);
+	to_vmx(vcpu)->l1d_dirty = true;
 	if (unlikely(reason >= ARRAY_SIZE(rows)))
 		return keel_exit_unknown(vcpu);
 	row = &rows[array_index_nospec(reason, ARRAY_SIZE(rows))];

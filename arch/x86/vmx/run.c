@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Around a guest entry: what has to be in place before it and is picked up after it. Interrupts off. */
+#include <asm/debugreg.h>
 #include <asm/msr-index.h>
 #include <asm/perf_event.h>
 #include <asm/special_insns.h>
@@ -37,6 +38,7 @@ static void prepare_spec_ctrl(struct vmx_vcpu *vmx)
 {
 	vmx->entry.spec.guest = vmx->x.msr.spec_ctrl & vmx_caps.spec_ctrl_bits;
 	vmx->entry.spec.host = spec_ctrl_current();
+	vmx->entry.spec.save = vmx->x.msr.spec_pass;
 }
 
 /* With a virtual-APIC page CR8 is bits 7:4 of the TPR in it (SDM 3C 30.3). */
@@ -114,7 +116,7 @@ noinstr void vmx_enter(struct x86_vcpu *vcpu)
 
 static void exited_spec_ctrl(struct vmx_vcpu *vmx)
 {
-	if (vmx->spec_pass)
+	if (vmx->x.msr.spec_pass)
 		vmx->x.msr.spec_ctrl = vmx->entry.spec.guest;
 }
 
@@ -139,6 +141,9 @@ void vmx_exited(struct x86_vcpu *vcpu)
 		switch_perf(false);
 	if (vmx_caps.spec_ctrl)
 		exited_spec_ctrl(vmx);
+	/* The next entry may come before the registers are taken back. */
+	if (unlikely(vcpu->debug.lent))
+		get_debugreg(vmx->dr6, 6);
 	if (unlikely(vmx->host.debugctl))
 		wrmsrq(MSR_IA32_DEBUGCTLMSR, vmx->host.debugctl);
 

@@ -48,7 +48,6 @@ void vmx_vcpu_destroy(struct x86_vcpu *vcpu)
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 
 	vmcs_free(&vmx->vmcs);
-	vmx_cpus_forget(vmx->vmcs.pa);
 	vmx_vpid_put(vmx);
 	vmx_msr_bitmap_free(vmx);
 	free_page((unsigned long)vmx->vapic);
@@ -93,12 +92,8 @@ void vmx_vcpu_reset(struct x86_vcpu *vcpu, bool init)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 
-	if (!init) {
+	if (!init)
 		vmcs_init(vmx);
-		vmx->spec_pass = false;
-		vmx->entry.spec.save = 0;
-		vmx->ibpb_pass = false;
-	}
 	vmx_events_reset(vmx);
 }
 
@@ -114,17 +109,11 @@ static void shrink_ple_window(struct vmx_vcpu *vmx)
 void vmx_load(struct x86_vcpu *vcpu, int cpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
-	struct vmx_cpu *c = this_cpu_ptr(&vmx_cpu);
 
 	vmcs_load(&vmx->vmcs, cpu);
 	vmx->l1d_dirty = true;
 	if (unlikely(vmx->ple_window > vmx_ple_window))
 		shrink_ple_window(vmx);
-	/* Another guest ran here: its branch predictions must not steer this one. */
-	if (unlikely(c->last_vmcs != vmx->vmcs.pa)) {
-		c->last_vmcs = vmx->vmcs.pa;
-		indirect_branch_prediction_barrier();
-	}
 }
 
 void vmx_set_tsc(struct x86_vcpu *vcpu, u64 offset, u64 ratio)
@@ -153,7 +142,7 @@ void vmx_set_dr6(struct x86_vcpu *vcpu, u64 dr6)
 /* The guest had them since the last entry; interrupts off. The host wants its DR6 clean. */
 void vmx_sync_debug_regs(struct x86_vcpu *vcpu)
 {
-	get_debugreg(vcpu->debug.dr6, 6);
+	vcpu->debug.dr6 = to_vmx(vcpu)->dr6;
 	set_debugreg(DR6_RESERVED, 6);
 	vcpu->debug.dr7 = vmcs_read(GUEST_DR7);
 }

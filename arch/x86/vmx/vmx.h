@@ -61,7 +61,6 @@ void vmx_caps_fill(struct vendor_caps *caps);
 
 /* Of each CPU. Touched on that CPU only, with preemption off. */
 struct vmx_cpu {
-	u64	last_vmcs;	/* physical address of the VMCS that ran last */
 	u64	tsc_aux;	/* the host's MSRs, never changed after boot */
 	u64	msr[NR_HOST_MSRS];
 };
@@ -69,8 +68,6 @@ DECLARE_PER_CPU(struct vmx_cpu, vmx_cpu);
 
 int vmx_cpu_enable(void);
 void vmx_cpu_disable(void);
-/* No CPU takes @vmcs_pa for the one it ran last: the page is about to be freed. */
-void vmx_cpus_forget(u64 vmcs_pa);
 
 /* The host's state that an exit does not bring back, while the guest's is in its place (host.c). */
 struct vmx_host {
@@ -111,8 +108,6 @@ struct vmx_vcpu {
 	u64			tsc_mult;
 	u64			pat;		/* in the VMCS */
 	u8			*msr_bitmap;	/* own, or NULL: the shared default */
-	bool			spec_pass;	/* the guest used SPEC_CTRL: no more exits for it */
-	bool			ibpb_pass;	/* and PRED_CMD */
 	bool			uses_tsc_aux;
 	u64			tsc_aux;	/* in the MSR while host.saved */
 	u64			kernel_gs_base;	/* the guest's, while host.saved is false */
@@ -242,7 +237,6 @@ int vmx_get_msr(struct x86_vcpu *vcpu, u32 index, u64 *val);
 int vmx_set_msr(struct x86_vcpu *vcpu, u32 index, u64 val, bool host);
 bool vmx_has_msr(u32 index);
 int vmx_get_msr_feature(u32 index, u64 *val);
-verdict_t vmx_exit_wrmsr(struct x86_vcpu *vcpu);
 void vmx_adjust_caps(void);
 
 /* mitigate.c */
