@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Around a guest entry: what has to be in place before it and is picked up after it. Interrupts off. */
-#include <asm/debugreg.h>
 #include <asm/msr-index.h>
 #include <asm/perf_event.h>
 #include <asm/special_insns.h>
