@@ -24,7 +24,8 @@ import l1
 MODELS = {'bochs-intel': 'corei7_haswell_4770', 'bochs-amd': 'trinity_apu'}
 # Selftests that Bochs 2.7 gets wrong, whatever KVM: Documentation/testing.rst.
 FAULTS = {'bochs-intel': 'events:userspace_single_step',
-          'bochs-amd': 'basic_exits:triple_fault emul_faults:string_instructions'}
+          'bochs-amd': 'basic_exits:triple_fault emul_faults:string_instructions '
+                       'events:guest_single_step events:userspace_single_step'}
 IPS = 200000000         # instructions that are a second to L1: the rate of its TSC
 
 # Self-tests and certificates take Linux most of the time that it needs here to come up.
