@@ -17,6 +17,7 @@ help:
 	@echo 'make shell           a shell in such a test host, with the modules loaded'
 	@echo 'make check           all tests, about 45 minutes on 2 CPUs; V=1 names each'
 	@echo 'make check-long      with the full cross of guests: many hours'
+	@echo "make check-upstream  the kernel's own KVM selftests and rust's kvm-ioctls, on both KVMs"
 	@echo 'make lint            warnings, style, license lines, imports'
 	@echo 'make clean           remove build/ (the cache in ~/.cache/keel stays)'
 	@echo
@@ -57,10 +58,15 @@ check-long: deps
 	@scripts/fetch-linux-tools > /dev/null
 	@$(TEST)/check --long --kvm $(KVM) --host $(HOST) $(if $(V),-v)
 
+check-upstream: deps
+	@scripts/fetch-kvm-selftests > /dev/null
+	@scripts/fetch-kvm-ioctls > /dev/null || :
+	@$(TEST)/check-upstream $(if $(WRITE),--write) $(ONLY)
+
 lint: deps
 	@scripts/lint
 
 clean:
 	rm -rf build
 
-.PHONY: all help modules load unload deps run shell check check-long lint clean
+.PHONY: all help modules load unload deps run shell check check-long check-upstream lint clean
