@@ -18,6 +18,8 @@ help:
 	@echo 'make check           all tests, about 45 minutes on 2 CPUs; V=1 names each'
 	@echo 'make check-long      with the full cross of guests: many hours'
 	@echo "make check-upstream  the kernel's own KVM selftests and rust's kvm-ioctls, on both KVMs"
+	@echo 'make bench           instructions per operation, beside the kernel'"'"'s own KVM, about 15 minutes'
+	@echo 'make bench-check     the same, and compare with the ratios kept in tools/bench/table.json'
 	@echo 'make lint            warnings, style, license lines, imports'
 	@echo 'make clean           remove build/ (the cache in ~/.cache/keel stays)'
 	@echo
@@ -63,10 +65,17 @@ check-upstream: deps
 	@scripts/fetch-kvm-ioctls > /dev/null || :
 	@$(TEST)/check-upstream $(if $(WRITE),--write) $(ONLY)
 
+bench: deps
+	@tools/bench/run $(if $(filter local,$(HOST)),--host local)
+
+bench-check: deps
+	@tools/bench/run --check
+
 lint: deps
 	@scripts/lint
 
 clean:
 	rm -rf build
 
-.PHONY: all help modules load unload deps run shell check check-long check-upstream lint clean
+.PHONY: all help modules load unload deps run shell check check-long check-upstream bench bench-check \
+	lint clean

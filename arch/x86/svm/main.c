@@ -129,6 +129,8 @@ static int __init svm_init(void)
 		return ret;
 	vgif = svm_caps.vgif;
 	nrips = svm_caps.nrips;
+	if (!svm_caps.pause_filter)
+		svm_ple_count = svm_ple_threshold = 0;
 	svm_caps_fill(&svm_ops.caps);
 
 	ret = svm_bitmaps_alloc();

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Figures of tools/bench: read what a run printed, compare, print, keep."""
+
+import json
+import os
+import re
+
+# What dear instructions cost beyond one plain instruction, in such instructions. Cycles are taken
+# as instructions of a core that does one a cycle.
+WEIGHTS = {
+    'vmrun': (1300, 'EPYC, VMRUN to #VMEXIT with VMSAVE/VMLOAD of the SEV-ES path: 1344-1376 cycles, '
+                    'LKML 2020-12-15, "KVM: SVM: use vmsave/vmload for saving/restoring additional host state"'),
+    'vmload': (30, 'same thread: 20-30 cycles against FS/GS base by hand'),
+    'vmsave': (30, 'taken to be as VMLOAD'),
+    'lock': (17, 'AMD Jaguar: atomic CMPXCHG 17 cycles, LLVM X86ScheduleBtVer2'),
+    'gif': (20, 'estimate: microcoded'),
+    'vmread': (20, 'estimate: microcoded'),
+    'vmwrite': (20, 'estimate: microcoded'),
+    'rdmsr': (50, 'estimate: microcoded'),
+    'wrmsr': (150, 'estimate: microcoded, most serialise'),
+    'wrcr': (150, 'estimate: serialising; CR3 and CR4 drop translations'),
+    'dr': (100, 'estimate: serialising'),
+    'flush': (150, 'estimate: INVLPG, INVLPGA, without the misses that follow'),
+    'xcr': (60, 'estimate: XSETBV, WRPKRU'),
+    'xstate': (60, 'estimate: XSAVE and XRSTOR of SSE and AVX'),
+    'seg': (40, 'estimate: LTR, LLDT, LGDT, LIDT'),
+    'syscall': (40, 'estimate: SYSCALL or SYSRET'),
+    'iret': (60, 'estimate'),
+}
+
+# How much two runs of one side may differ, percent.
+REPEAT = {'straight': 0.5, 'allocates': 2.0, 'sleeps': 2.0, 'bytes': 2.0}
+
+# Keel to stock at most, by path.
+USER = ('out-user', 'in-user', 'outs-user', 'ins-user', 'mmio-write-user', 'mmio-read-user',
+        'coalesced-mmio', 'sync-regs')
+EVENT = ('ioeventfd', 'irqfd', 'signal-msi', 'irq-line', 'kvm-interrupt', 'ipi', 'timer', 'self-ipi')
+STATE = ('get-', 'set-', 'translate', 'check-extension')
+LIFE = ('create-to-first-exit', 'vm-destroy', 'vm-create', 'vcpu-create', 'first-run')
+
+
+def target(path):
+    if path.startswith('bytes-per'):
+        return 0.5
+    if path == 'guest-boot':
+        return 0.95
+    for names, t in ((USER, 0.6), (EVENT, 0.6), (STATE, 0.8), (LIFE, 0.4)):
+        if path.startswith(names):
+            return t
+    if path.startswith(('first-touch', 'dirty', 'redirty', 'unmap', 'slot')):
+        return 1.0
+    return 0.5
+
+
+class Side:
+    """One run of one KVM: figures by path, kinds, state, exits of a guest's boot."""
+
+    def __init__(self, name):
+        self.name, self.rows, self.weighted, self.counts = name, {}, {}, {}
+        self.state, self.exits, self.kinds = {}, {}, {}
+
+
+def parse(text, counted):
+    """What bench printed, and the plugin's lines: the floor's counts and a list of sides."""
+    lines = counted.split('\n')
+    classes = lines[0].split()
+    lines = iter(lines[1:])
+    sides, floor = [], None
+    for words in (line.split() for line in text.splitlines()):
+        if not words:
+            continue
+        if words[0] == 'side':
+            sides.append(Side(words[1]))
+        elif words[0] == 'state':
+            sides[-1].state[words[1]] = ' '.join(words[2:])
+        elif words[0] == 'exits':
+            sides[-1].exits[words[1]] = int(words[2])
+        elif words[0] == 'value':
+            sides[-1].rows[words[1]] = sides[-1].weighted[words[1]] = int(words[2])
+            sides[-1].kinds[words[1]] = 'bytes'
+        elif words[0] == 'row':
+            path, kind, n = words[1], words[2], int(words[3])
+            figures = dict(zip(classes, (int(w) / n for w in next(lines, '').split())))
+            if len(figures) != len(classes):
+                raise SystemExit(f'bench: the plugin has no counts for {path}')
+            weighted = figures['total'] + sum(figures[c] * w for c, (w, _) in WEIGHTS.items())
+            if path == 'floor':
+                floor = (figures['total'], weighted)
+                continue
+            s = sides[-1]
+            s.rows[path], s.weighted[path], s.kinds[path] = figures['total'], weighted, kind
+            s.counts[path] = figures
+    return floor, sides
+
+
+def differences(a, b):
+    """State that is not the same on both sides."""
+    same = ({'N', '0', 'never'},)
+    return [f'{k}: {a[k]} and {b[k]}' for k in sorted(a.keys() & b.keys())
+            if a[k] != b[k] and not any({a[k], b[k]} <= s for s in same)]
+
+
+def unsteady(runs):
+    """Paths whose two runs differ by more than they may."""
+    first, second = runs[:2]
+    out = []
+    for path, x in first.rows.items():
+        y = second.rows[path]
+        off = abs(x - y) / max(x, y, 1) * 100
+        if off > REPEAT[first.kinds[path]] and abs(x - y) > 8:
+            out.append(f'{first.name} {path}: {x:.0f} and {y:.0f}, {off:.1f} %')
+    return out
+
+
+def mean(runs, path, what='rows'):
+    have = [getattr(r, what)[path] for r in runs if path in getattr(r, what)]
+    return sum(have) / len(have)
+
+
+def table(stock, keel):
+    """Rows: path, stock, Keel, ratio, and the same weighted."""
+    rows = []
+    for path in keel[0].rows:
+        s, k = mean(stock, path), mean(keel, path)
+        sw, kw = mean(stock, path, 'weighted'), mean(keel, path, 'weighted')
+        rows.append({'path': path, 'stock': round(s), 'keel': round(k), 'ratio': round(k / s, 3),
+                     'stock_w': round(sw), 'keel_w': round(kw), 'ratio_w': round(kw / sw, 3),
+                     'kind': keel[0].kinds[path]})
+    return rows
+
+
+def show(rows, floor):
+    base = f'{floor[0]:.0f}' if floor else '-'
+    print(f'{"path":24}{"stock":>11}{"Keel":>11}{"ratio":>7}{"target":>8}'
+          f'{"weighted":>11}{"Keel":>11}{"ratio":>7}{"floor":>7}')
+    for r in rows:
+        t = target(r['path'])
+        counted = r['kind'] not in ('bytes',)
+        print(f'{r["path"]:24}{r["stock"]:>11}{r["keel"]:>11}{r["ratio"]:>7.2f}'
+              f'{t:>7.2f}{"!" if r["ratio"] > t else " "}'
+              + (f'{r["stock_w"]:>11}{r["keel_w"]:>11}{r["ratio_w"]:>7.2f}{base:>7}' if counted else ''))
+
+
+def show_exits(stock, keel):
+    """Exits of a guest's boot by reason; both sides number them as the hardware does."""
+    s, k = stock.exits, keel.exits
+    if not s or not k:
+        return
+    print(f'\n{"exits of a boot, reason":24}{"stock":>11}{"Keel":>11}{"ratio":>7}')
+    for reason in sorted(s.keys() | k.keys(), key=int):
+        a, b = s.get(reason, 0), k.get(reason, 0)
+        print(f'{hex(int(reason)):24}{a:>11}{b:>11}{b / a if a else 0:>7.2f}')
+    a, b = sum(s.values()), sum(k.values())
+    print(f'{"all":24}{a:>11}{b:>11}{b / a:>7.2f}')
+
+
+def load(path):
+    if not os.path.exists(path):
+        return {}
+    with open(path, encoding='ascii') as f:
+        return json.load(f)
+
+
+def save(path, kernel, meta, floor, rows):
+    data = load(path)
+    data[kernel] = {'meta': meta, 'floor': floor and round(floor[0]),
+                    'paths': {r['path']: [r['stock'], r['keel'], r['ratio'], r['ratio_w']]
+                              for r in rows}}
+    text = json.dumps(data, indent=1, sort_keys=False)
+    text = re.sub(r'\[\s+([^][]*?)\s+\]', lambda m: '[' + re.sub(r'\s+', ' ', m[1]) + ']', text)
+    with open(path, 'w', encoding='ascii') as f:
+        f.write(text + '\n')
+
+
+def worse(old, rows, limit=1.02):
+    """Rows whose ratio is more than 2 % above the kept one."""
+    out = []
+    for r in rows:
+        was = old['paths'].get(r['path'])
+        if was and r['ratio'] > was[2] * limit + 0.005:
+            out.append(f'{r["path"]}: {was[2]:.3f} -> {r["ratio"]:.3f}')
+    return out
