@@ -16,7 +16,10 @@
 #include <keel/vcpu.h>
 
 /* Arguments up to this size need no allocation: all of the frequent ones. */
-#define STACK_ARG_SIZE	256
+#define STACK_ARG_SIZE	512
+
+/* Up to this size words one by one are cheaper than setting up a copy. */
+#define WORDS_SIZE	1024
 
 static unsigned int slot_of(unsigned int cmd)
 {
@@ -105,6 +108,8 @@ static long call_row(const struct ioctl_row *row, struct ioctl_ctx *c)
 {
 	long ret;
 
+	if (!(row->flags & (IOC_VM_LOCK | IOC_VCPU | IOC_VCPU_NOLOAD | IOC_SRCU)))
+		return row->fn(c);
 	if (!(row->flags & IOC_VM_LOCK))
 		return call_vcpu_row(row, c);
 	mutex_lock(&c->vm->lock);
@@ -125,6 +130,47 @@ static bool copies_out(const struct ioctl_row *row, long ret)
 	return ret >= 0 || (ret == -E2BIG && (row->flags & IOC_OUT_ON_E2BIG));
 }
 
+/* @size: a multiple of 8. */
+static bool words_in(u64 *to, const u64 __user *from, size_t size)
+{
+	if (!user_access_begin(from, size))
+		return false;
+	for (; size >= sizeof(*to); size -= sizeof(*to))
+		unsafe_get_user(*to++, from++, fault);
+	user_access_end();
+	return true;
+fault:
+	user_access_end();
+	return false;
+}
+
+static bool words_out(u64 __user *to, const u64 *from, size_t size)
+{
+	if (!user_access_begin(to, size))
+		return false;
+	for (; size >= sizeof(*to); size -= sizeof(*to))
+		unsafe_put_user(*from++, to++, fault);
+	user_access_end();
+	return true;
+fault:
+	user_access_end();
+	return false;
+}
+
+static bool copy_in(void *to, const void __user *from, size_t size)
+{
+	if (size % sizeof(u64) || size > WORDS_SIZE)
+		return !copy_from_user(to, from, size);
+	return words_in(to, from, size);
+}
+
+static bool copy_out(void __user *to, const void *from, size_t size)
+{
+	if (size % sizeof(u64) || size > WORDS_SIZE)
+		return !copy_to_user(to, from, size);
+	return words_out(to, from, size);
+}
+
 static long call_with_data(const struct ioctl_row *row, struct ioctl_ctx *c)
 {
 	size_t size = _IOC_SIZE(row->cmd);
@@ -132,12 +178,12 @@ static long call_with_data(const struct ioctl_row *row, struct ioctl_ctx *c)
 
 	/* An output that the handler fills in part must not show what was here before. */
 	if (!copies_in(row))
-		memset(c->data, 0, size);
-	else if (copy_from_user(c->data, c->uarg, size))
+		memset64(c->data, 0, DIV_ROUND_UP(size, sizeof(u64)));
+	else if (!copy_in(c->data, c->uarg, size))
 		return -EFAULT;
 
 	ret = call_row(row, c);
-	if (copies_out(row, ret) && copy_to_user(c->uarg, c->data, size))
+	if (copies_out(row, ret) && !copy_out(c->uarg, c->data, size))
 		return -EFAULT;
 	return ret;
 }
@@ -154,7 +200,7 @@ static long call_big(const struct ioctl_row *row, struct ioctl_ctx *c)
 {
 	long ret;
 
-	c->data = kmalloc(_IOC_SIZE(row->cmd), GFP_KERNEL_ACCOUNT);
+	c->data = kmalloc(round_up(_IOC_SIZE(row->cmd), sizeof(u64)), GFP_KERNEL_ACCOUNT);
 	if (!c->data)
 		return -ENOMEM;
 	ret = call_with_data(row, c);

@@ -34,7 +34,8 @@ enum emul_mode emulate_mode(struct x86_vcpu *vcpu)
 	return r->seg[S_CS].attr & SEG_DB ? EMUL_PROT32 : EMUL_PROT16;
 }
 
-int emulate_insn_length(struct x86_vcpu *vcpu)
+/* Where there is no note: the way of the instruction's bytes through the emulator's eyes. */
+static int fetch_insn_length(struct x86_vcpu *vcpu)
 {
 	u32 access = GW_FETCH | (st_read(vcpu, ST_CS)->cpl == 3 ? GW_USER : 0);
 	struct virt_fault f;
@@ -46,6 +47,17 @@ int emulate_insn_length(struct x86_vcpu *vcpu)
 		return 0;
 	len = emul_insn_length(buf, n, emulate_mode(vcpu));
 	return max(len, 0);
+}
+
+int emulate_insn_length(struct x86_vcpu *vcpu)
+{
+	struct insn_note *n = insn_note_at_rip(vcpu);
+
+	if (unlikely(!n))
+		return fetch_insn_length(vcpu);
+	if (unlikely(!n->len))
+		n->len = max(emul_insn_length(n->bytes, EMUL_INSN_MAX, EMUL_PROT64), 0);
+	return n->len;
 }
 
 static struct emul_state *alloc_state(struct x86_vcpu *vcpu)
@@ -213,8 +225,7 @@ static verdict_t complete_io(struct x86_vcpu *vcpu)
 	return run_insn(vcpu);
 }
 
-static verdict_t fill_mmio(struct x86_vcpu *vcpu, gpa_t gpa, const void *data, u32 len,
-			   bool write)
+verdict_t exit_fill_mmio(struct x86_vcpu *vcpu, gpa_t gpa, const void *data, u32 len, bool write)
 {
 	struct kvm_run *run = vcpu->v.run;
 
@@ -236,7 +247,7 @@ static verdict_t to_userspace(struct x86_vcpu *vcpu)
 	vcpu->emul.rip = linear_rip(vcpu);
 	vcpu->complete = complete_io;
 	if (!c->io.pio)
-		return fill_mmio(vcpu, c->io.addr, c->io.data, len, c->io.write);
+		return exit_fill_mmio(vcpu, c->io.addr, c->io.data, len, c->io.write);
 	exit_fill_io(vcpu, !c->io.write, c->io.addr, c->io.size, c->io.count);
 	if (c->io.data != vcpu->v.pio_data)
 		memcpy(vcpu->v.pio_data, c->io.data, len);
@@ -295,7 +306,7 @@ static verdict_t give_posted(struct x86_vcpu *vcpu)
 
 	vcpu->emul.rip = linear_rip(vcpu);
 	vcpu->complete = complete_posted;
-	return fill_mmio(vcpu, p->gpa, &p->data, p->len, true);
+	return exit_fill_mmio(vcpu, p->gpa, &p->data, p->len, true);
 }
 
 static verdict_t act_on(struct x86_vcpu *vcpu, int result)
@@ -329,7 +340,24 @@ static verdict_t run_insn(struct x86_vcpu *vcpu)
 	return act_on(vcpu, result);
 }
 
-verdict_t emulate_insn(struct x86_vcpu *vcpu, const u8 *bytes, int nr)
+/* Decode, or take over what was decoded the last time. */
+static int decode(struct emul_ctxt *c, struct insn_note *n, const u8 *bytes, int nr)
+{
+	int result;
+
+	if (!n)
+		return emul_decode(c, bytes, nr);
+	if (n->decoded) {
+		c->insn = n->insn;
+		return EMUL_OK;
+	}
+	result = emul_decode(c, n->bytes, EMUL_INSN_MAX);
+	n->insn = c->insn;
+	n->decoded = result == EMUL_OK;
+	return result;
+}
+
+verdict_t emulate_insn(struct x86_vcpu *vcpu, struct insn_note *n, const u8 *bytes, int nr)
 {
 	struct emul_ctxt *c = emul_begin(vcpu);
 	int result;
@@ -337,7 +365,7 @@ verdict_t emulate_insn(struct x86_vcpu *vcpu, const u8 *bytes, int nr)
 	if (!c)
 		return -ENOMEM;
 	vcpu->v.stats.insn_emulation++;
-	result = emul_decode(c, bytes, nr);
+	result = decode(c, n, bytes, nr);
 	trace_kvm_emulate_insn(vcpu->regs.rip, st_read(vcpu, ST_CS)->seg[S_CS].base,
 			       c->insn.nr_bytes, c->insn.bytes, c->mode, result != EMUL_OK);
 	if (unlikely(result != EMUL_OK)) {

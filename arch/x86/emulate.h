@@ -8,6 +8,7 @@
 #include "arch/x86/emul/emul.h"
 
 struct x86_vcpu;
+struct insn_note;
 
 /*
  * A store to a device of userspace's. The instruction is completed first and userspace gets its
@@ -42,15 +43,18 @@ struct vcpu_emul {
 		u16	port;
 		u8	size;
 	} pio;
+	struct {				/* the load that exit_mmio.c has given to userspace */
+		u8	reg, kind, size, op_bytes, insn_len;
+	} mmio;
 };
 
 void emulate_vcpu_destroy(struct x86_vcpu *vcpu);
 
 /*
- * emulate_insn - run the instruction at RIP. @bytes, @nr: known bytes or NULL, 0.
- * Own thread, interrupts on, vCPU loaded.
+ * emulate_insn - run the instruction at RIP. @n: its note, or NULL; then @bytes, @nr: known bytes or
+ * NULL, 0. Own thread, interrupts on, vCPU loaded.
  */
-verdict_t emulate_insn(struct x86_vcpu *vcpu, const u8 *bytes, int nr);
+verdict_t emulate_insn(struct x86_vcpu *vcpu, struct insn_note *n, const u8 *bytes, int nr);
 
 /* The length of the instruction at RIP, for skipping; 0 if it cannot be fetched or decoded. */
 int emulate_insn_length(struct x86_vcpu *vcpu);

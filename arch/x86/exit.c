@@ -449,6 +449,7 @@ KEEL_EXPORT(keel_exit_entry_failed);
 
 verdict_t keel_exit_stage2(struct x86_vcpu *vcpu, const struct x86_s2_fault *f)
 {
+	struct insn_note *n;
 	bool emulate = false;
 	verdict_t v;
 
@@ -466,10 +467,13 @@ verdict_t keel_exit_stage2(struct x86_vcpu *vcpu, const struct x86_s2_fault *f)
 		return skip(vcpu);
 	}
 	vcpu->v.stats.mmio_exits++;
+	n = insn_note_at_rip(vcpu);
+	if (n && exit_mmio(vcpu, f, n, &v))
+		return v;
 	/* A fault on the guest's page tables says nothing about the operand. */
 	vcpu->emul.fault_gpa = f->table_walk || f->exec ? INVALID_GPA : f->gpa;
 	vcpu->emul.fault_write = f->write;
-	v = keel_exit_emulate(vcpu);
+	v = n ? emulate_insn(vcpu, n, NULL, 0) : keel_exit_emulate(vcpu);
 	vcpu->emul.fault_gpa = INVALID_GPA;
 	return v;
 }
@@ -479,8 +483,9 @@ verdict_t keel_exit_emulate(struct x86_vcpu *vcpu)
 {
 	u8 bytes[15];
 	int nr = vendor_call(insn_bytes)(vcpu, bytes);
+	struct insn_note *n = nr ? NULL : insn_note_at_rip(vcpu);
 
-	return emulate_insn(vcpu, nr ? bytes : NULL, nr);
+	return emulate_insn(vcpu, n, nr ? bytes : NULL, nr);
 }
 KEEL_EXPORT(keel_exit_emulate);
 

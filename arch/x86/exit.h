@@ -10,6 +10,7 @@
 #include <keel/verdict.h>
 
 struct x86_vcpu;
+struct insn_note;
 
 /* Filled by the vendor's exited(). */
 struct x86_exit {
@@ -87,6 +88,11 @@ verdict_t exit_skip(struct x86_vcpu *vcpu);
 verdict_t exit_halt(struct x86_vcpu *vcpu);		/* HLT was executed, RIP is behind it */
 verdict_t exit_cr8_write(struct x86_vcpu *vcpu, u64 val);
 verdict_t exit_delivery_failed(struct x86_vcpu *vcpu);
+/* A load or store for userspace; @data: what is stored. VERDICT_USER. */
+verdict_t exit_fill_mmio(struct x86_vcpu *vcpu, gpa_t gpa, const void *data, u32 len, bool write);
+/* The access of @f by a plain MOV: true if it was done, with *@v. @n: the instruction. */
+bool exit_mmio(struct x86_vcpu *vcpu, const struct x86_s2_fault *f, const struct insn_note *n,
+	       verdict_t *v);
 void exit_fill_io(struct x86_vcpu *vcpu, bool in, u16 port, u8 size, u32 count);
 
 /* Move RIP behind the current instruction (next_rip, insn_len or decoded), clear the interrupt shadow, honour TF. <0: could not decode (verdict in *v). */

@@ -152,6 +152,7 @@ int arch_vcpu_init(struct vcpu *v)
 	ret = msr_vcpu_init(vcpu);
 	if (ret)
 		goto no_msr;
+	insn_notes_init(vcpu);
 	ret = mmu_vcpu_init(vcpu);
 	if (ret)
 		goto no_mmu;

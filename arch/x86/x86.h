@@ -17,6 +17,7 @@
 #include "arch/x86/pvclock.h"		/* struct vcpu_pvclock, struct vm_pvclock */
 #include "arch/x86/debug.h"		/* struct vcpu_debug */
 #include "arch/x86/emulate.h"		/* struct vcpu_emul */
+#include "arch/x86/insn_note.h"		/* struct insn_note */
 #include "arch/x86/mmu/mmu.h"		/* struct vcpu_mmu, struct vm_mmu */
 #include "arch/x86/irqchip/irqchip.h"	/* struct vm_irqchip, struct vcpu_apic */
 
@@ -76,6 +77,7 @@ struct x86_vcpu {
 	struct vcpu_pvclock	clock;
 	struct vcpu_debug	debug;
 	struct vcpu_emul	emul;
+	struct insn_note	insn_note[INSN_NOTES];
 	struct vcpu_mmu		mmu;
 	struct vcpu_apic	apic;
 	u32			mp_state;	/* KVM_MP_STATE_* */

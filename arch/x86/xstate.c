@@ -14,6 +14,7 @@
 #include "arch/x86/x86.h"
 
 #define MXCSR_INIT	0x1f80
+#define FCW_INIT	0x37f
 
 /* AMX would need buffers that grow on demand: not offered. */
 #define XCR0_OFFERED	(XFEATURE_MASK_FP | XFEATURE_MASK_SSE | XFEATURE_MASK_YMM |	\
@@ -186,19 +187,23 @@ int xss_set(struct x86_vcpu *vcpu, u64 val, bool host)
 
 /* ---- ioctls ---- */
 
+/*
+ * Straight from the buffer, which leaves out what is in its initial state (SDM 1 13.6, 13.11): that
+ * is told by the header.
+ */
 static long get_fpu(struct ioctl_ctx *c)
 {
-	struct x86_vcpu *vcpu = to_x86(c->vcpu);
-	unsigned int size = xstate_uabi_size();
+	const struct fpstate *fps = to_x86(c->vcpu)->fpu.guest.fpstate;
+	const struct fxregs_state *fx = &fps->regs.fxsave;
+	u64 have = keel_host_xcr0 ? fps->regs.xsave.header.xfeatures : XFEATURE_MASK_FPSSE;
 	struct kvm_fpu *fpu = c->data;
-	struct fxregs_state *fx;
-	void *buf = kvzalloc(size, GFP_KERNEL);
 
-	if (!buf)
-		return -ENOMEM;
-	/* Through the common format: the buffer leaves out what is in its initial state. */
-	xsave_get(vcpu, buf, size);
-	fx = buf;
+	fpu->fcw = FCW_INIT;
+	fpu->mxcsr = have & (XFEATURE_MASK_SSE | XFEATURE_MASK_YMM) ? fx->mxcsr : MXCSR_INIT;
+	if (have & XFEATURE_MASK_SSE)
+		memcpy(fpu->xmm, fx->xmm_space, sizeof(fpu->xmm));
+	if (!(have & XFEATURE_MASK_FP))
+		return 0;
 	memcpy(fpu->fpr, fx->st_space, sizeof(fpu->fpr));
 	fpu->fcw = fx->cwd;
 	fpu->fsw = fx->swd;
@@ -206,9 +211,6 @@ static long get_fpu(struct ioctl_ctx *c)
 	fpu->last_opcode = fx->fop;
 	fpu->last_ip = fx->rip;
 	fpu->last_dp = fx->rdp;
-	memcpy(fpu->xmm, fx->xmm_space, sizeof(fpu->xmm));
-	fpu->mxcsr = fx->mxcsr;
-	kvfree(buf);
 	return 0;
 }
 
@@ -316,12 +318,12 @@ static long set_xcrs(struct ioctl_ctx *c)
 }
 
 static const struct ioctl_row xstate_vcpu_ioctls_rows[] = {
-	{ KVM_GET_FPU,		IOC_VCPU, get_fpu },
-	{ KVM_SET_FPU,		IOC_VCPU, set_fpu },
-	{ KVM_GET_XSAVE,	IOC_VCPU | IOC_RAW, get_xsave },
-	{ KVM_GET_XSAVE2,	IOC_VCPU | IOC_RAW, get_xsave2 },
-	{ KVM_SET_XSAVE,	IOC_VCPU | IOC_RAW, set_xsave },
-	{ KVM_GET_XCRS,		IOC_VCPU, get_xcrs },
+	{ KVM_GET_FPU,		IOC_VCPU_NOLOAD, get_fpu },
+	{ KVM_SET_FPU,		IOC_VCPU_NOLOAD, set_fpu },
+	{ KVM_GET_XSAVE,	IOC_VCPU_NOLOAD | IOC_RAW, get_xsave },
+	{ KVM_GET_XSAVE2,	IOC_VCPU_NOLOAD | IOC_RAW, get_xsave2 },
+	{ KVM_SET_XSAVE,	IOC_VCPU_NOLOAD | IOC_RAW, set_xsave },
+	{ KVM_GET_XCRS,		IOC_VCPU_NOLOAD, get_xcrs },
 	{ KVM_SET_XCRS,		IOC_VCPU, set_xcrs },
 };
 IOCTL_TABLE(xstate_vcpu_ioctls);

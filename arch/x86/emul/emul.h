@@ -386,6 +386,9 @@ void emul_io_done(struct emul_ctxt *c);
  */
 int emul_insn_length(const u8 *bytes, u32 nr, enum emul_mode mode);
 
+/* The offset in its segment of the memory operand of @i, with the registers before it ran. */
+u64 emul_insn_ea(const struct emul_insn *i, const u64 *gpr, u64 next_rip);
+
 /* True for IN, OUT, INS, OUTS, with *port, *size (bytes), *in. After emul_decode(). */
 bool emul_io_operand(const struct emul_ctxt *c, u16 *port, u32 *size, bool *in);
 

@@ -47,11 +47,8 @@ u64 emul_next_rip(const struct emul_ctxt *c)
 	return emul_is64(c) ? rip : (u32)rip;
 }
 
-static u64 ea16(const struct emul_ctxt *c)
+static u64 ea16(const struct emul_insn *i, const u64 *g)
 {
-	const struct emul_insn *i = &c->insn;
-	const u64 *g = c->w.gpr;
-
 	switch (i->modrm & 7) {
 	case 0:
 		return g[EMUL_RBX] + g[EMUL_RSI];
@@ -72,16 +69,14 @@ static u64 ea16(const struct emul_ctxt *c)
 	}
 }
 
-static u64 ea32(const struct emul_ctxt *c)
+static u64 ea32(const struct emul_insn *i, const u64 *g, u64 next_rip)
 {
-	const struct emul_insn *i = &c->insn;
-	const u64 *g = c->w.gpr;
 	u8 base, index;
 	u64 ea = 0;
 
 	if (!i->has_sib) {
 		if (i->rip_rel)
-			return emul_next_rip(c);
+			return next_rip;
 		if (i->mod == 0 && (i->modrm & 7) == 5)
 			return 0;
 		return g[i->rm & 15];
@@ -95,19 +90,23 @@ static u64 ea32(const struct emul_ctxt *c)
 	return ea;
 }
 
-/* The offset that the ModRM memory operand names, from the working registers. */
-u64 emul_ea(struct emul_ctxt *c)
+u64 emul_insn_ea(const struct emul_insn *i, const u64 *gpr, u64 next_rip)
 {
-	const struct emul_insn *i = &c->insn;
 	u64 ea;
 
 	if (!i->has_modrm)
 		ea = i->imm;
 	else if (i->ad_bytes == 2)
-		ea = ea16(c) + i->disp;
+		ea = ea16(i, gpr) + i->disp;
 	else
-		ea = ea32(c) + i->disp;
+		ea = ea32(i, gpr, next_rip) + i->disp;
 	return ea & emul_mask(i->ad_bytes);
+}
+
+/* The offset that the ModRM memory operand names, from the working registers. */
+u64 emul_ea(struct emul_ctxt *c)
+{
+	return emul_insn_ea(&c->insn, c->w.gpr, emul_next_rip(c));
 }
 
 int emul_read_rm(struct emul_ctxt *c, u32 bytes, u64 *val)

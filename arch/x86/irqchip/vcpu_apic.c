@@ -24,6 +24,11 @@ static bool is_bsp(struct x86_vcpu *vcpu)
 
 void irqchip_kick(struct x86_vcpu *vcpu)
 {
+	/* Raised by the vCPU's own thread, which looks at events before it enters again. */
+	if (in_task() && keel_running_vcpu() == &vcpu->v) {
+		vcpu->ev.check = true;
+		return;
+	}
 	vcpu_request(&vcpu->v, REQ_EVENT);
 	vcpu_kick(&vcpu->v);
 }

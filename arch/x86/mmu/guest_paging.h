@@ -211,13 +211,12 @@ static inline u32 gw_check(const struct gw_env *env, const struct gw_state *s)
 }
 
 /*
- * gw_translate - 0 with gpa and page_size, or 1 with error_code. @debug: no rights, no A/D. @env:
- * complete, gw_env_masks() included, if it has levels.
+ * gw_translate_state - 0 with gpa and page_size, or 1 with error_code. @debug: no rights, no A/D. @env:
+ * complete, gw_env_masks() included, if it has levels; then @s is what the walk has seen.
  */
-static inline int gw_translate(struct gw_env *env, u64 gva, u32 access, bool debug,
-			       struct guest_walk_result *r)
+static inline int gw_translate_state(struct gw_env *env, u64 gva, u32 access, bool debug,
+				     struct guest_walk_result *r, struct gw_state *s)
 {
-	struct gw_state s;
 	int tries = 0;
 	u32 fault;
 
@@ -226,19 +225,27 @@ static inline int gw_translate(struct gw_env *env, u64 gva, u32 access, bool deb
 		r->page_size = 1ull << 32;
 		return 0;
 	}
-	s.gva = gva;
-	s.access = access;
+	s->gva = gva;
+	s->access = access;
 	do {
-		fault = gw_descend(env, &s);
+		fault = gw_descend(env, s);
 		if (!fault && !debug)
-			fault = gw_check(env, &s);
+			fault = gw_check(env, s);
 		if (fault) {
 			r->error_code = fault & ~GW_FAULT;
 			return 1;
 		}
-	} while (!debug && !gw_is_marked(&s) && !gw_mark(env, &s) && ++tries < GW_TRIES);
-	gw_result(env, &s, r);
+	} while (!debug && !gw_is_marked(s) && !gw_mark(env, s) && ++tries < GW_TRIES);
+	gw_result(env, s, r);
 	return 0;
+}
+
+static inline int gw_translate(struct gw_env *env, u64 gva, u32 access, bool debug,
+			       struct guest_walk_result *r)
+{
+	struct gw_state s;
+
+	return gw_translate_state(env, gva, access, debug, r, &s);
 }
 
 #endif

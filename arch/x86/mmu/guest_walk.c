@@ -70,6 +70,7 @@ static noinline void make_env(struct x86_vcpu *vcpu, const struct x86_regs *r, b
 	struct vcpu_mmu *m = &vcpu->mmu;
 	struct gw_env *env = &m->gw;
 
+	m->gw_mode_gen++;
 	m->gw_cr0 = r->cr0;
 	m->gw_cr4 = r->cr4;
 	m->gw_efer = r->efer;
@@ -130,6 +131,60 @@ int guest_walk(struct x86_vcpu *vcpu, gva_t gva, u32 access, struct guest_walk_r
 
 	if (ret)
 		vcpu->v.stats.pf_guest++;
+	return ret;
+}
+
+bool guest_walk_same(struct x86_vcpu *vcpu, const struct walk_note *n)
+{
+	const struct gw_env *env = current_env(vcpu, n->access);
+
+	return n->root == env->root && n->mode_gen == vcpu->mmu.gw_mode_gen &&
+	       n->as == arch_vcpu_as(&vcpu->v) &&
+	       n->slots_gen == memslots_gen(&vcpu->v.vm->slots[n->as]);
+}
+
+/* The addresses behind a walk that has set all A bits it had to. False: some are not in a slot. */
+static bool note_entries(struct x86_vcpu *vcpu, const struct gw_env *env, const struct gw_state *s,
+			 struct walk_note *n)
+{
+	int level;
+
+	n->nr = 0;
+	if (!env->levels)
+		return true;
+	if (env->entry_size != 8 || !gw_is_marked(s))
+		return false;
+	for (level = env->levels; level >= s->level; level--) {
+		n->entry[n->nr].hva = vcpu_gpa_to_hva(&vcpu->v, s->used[level].gpa, false);
+		n->entry[n->nr].val = s->used[level].val;
+		if (n->entry[n->nr++].hva == INVALID_HVA)
+			return false;
+	}
+	return true;
+}
+
+int guest_walk_note(struct x86_vcpu *vcpu, gva_t gva, u32 access, struct guest_walk_result *r,
+		    struct walk_note *n)
+{
+	struct gw_env *env = current_env(vcpu, access);
+	struct vm *vm = vcpu->v.vm;
+	struct gw_state s;
+	int idx, ret;
+
+	idx = srcu_read_lock(&vm->srcu);
+	n->access = NOTE_NONE;
+	n->as = arch_vcpu_as(&vcpu->v);
+	/* Before the walk: slots that change meanwhile make the note worthless. */
+	n->slots_gen = memslots_gen(&vm->slots[n->as]);
+	n->root = env->root;
+	n->mode_gen = vcpu->mmu.gw_mode_gen;
+	ret = gw_translate_state(env, gva, access, false, r, &s);
+	if (!ret && note_entries(vcpu, env, &s, n)) {
+		n->page = vcpu_gpa_to_hva(&vcpu->v, r->gpa, false);
+		if (n->page != INVALID_HVA)
+			n->access = access;
+	}
+	srcu_read_unlock(&vm->srcu, idx);
 	return ret;
 }
 

@@ -39,12 +39,30 @@ struct vm_mmu {
 /* Enough for one fault: a table for each level below the root. */
 #define MMU_CACHE_TABLES	4
 
+/*
+ * What a walk has read, by userspace addresses, and what it went by. While all of that is as it was, the
+ * same walk comes to the same page: it need not be made again.
+ */
+struct walk_note {
+	u64		root, mode_gen, slots_gen;
+	u32		access;		/* GW_*; NOTE_NONE: nothing noted */
+	u8		as, nr;		/* address space; entries read */
+	struct {
+		hva_t	hva;
+		u64	val;
+	} entry[GW_MAX_LEVELS];
+	hva_t		page;		/* of the byte asked for */
+};
+
+#define NOTE_NONE	(~0u)
+
 struct vcpu_mmu {
 	u64		*cache[MMU_CACHE_TABLES];	/* [v] zeroed tables */
 	unsigned int	nr_cached;
 	struct gw_env	gw;		/* [v] of the last guest walk, good while what follows is */
 	u64		gw_cr0, gw_cr4, gw_efer, gw_rsvd_gpa;
 	u64		gw_root_mask;	/* address bits of CR3 */
+	u64		gw_mode_gen;	/* counts changes of gw */
 #ifdef KEEL_DEBUG
 	struct flush_vcpu proof;	/* [v]; others look at it */
 #endif
@@ -94,6 +112,17 @@ extern const struct ioctl_table mmu_vcpu_ioctls;
  * with error_code. The caller has done segmentation and canonical checks.
  */
 int guest_walk(struct x86_vcpu *vcpu, gva_t gva, u32 access, struct guest_walk_result *r);
+/*
+ * guest_walk_note - the same, and @n for guest_walk_holds(), or NOTE_NONE in it. Entries of 8 bytes only;
+ * @access GW_FETCH, with or without GW_USER.
+ */
+int guest_walk_note(struct x86_vcpu *vcpu, gva_t gva, u32 access, struct guest_walk_result *r,
+		    struct walk_note *n);
+/*
+ * Would the walk of @n be made in the same mode, from the same root, through the same slots? Inside
+ * vm->srcu, which keeps the addresses in it. The caller compares the entries.
+ */
+bool guest_walk_same(struct x86_vcpu *vcpu, const struct walk_note *n);
 /* The same without A/D updates and rights checks, for KVM_TRANSLATE and debuggers. */
 int guest_walk_debug(struct x86_vcpu *vcpu, gva_t gva, struct guest_walk_result *r);
 

@@ -150,12 +150,6 @@ void svm_fetch(struct x86_vcpu *vcpu, u32 groups)
 		svm_fetch_cs(svm);
 		return;
 	}
-	if (groups & ST_RIP)
-		r->rip = s->rip;
-	if (groups & ST_RSP)
-		r->gpr[R_RSP] = s->rsp;
-	if (groups & ST_RFLAGS)
-		r->rflags = s->rflags;
 	if (groups & ST_CR) {
 		r->cr0 = s->cr0 | svm->cr0_hidden;
 		r->cr2 = s->cr2;
@@ -163,6 +157,15 @@ void svm_fetch(struct x86_vcpu *vcpu, u32 groups)
 	}
 	if (groups & ST_CR3)
 		r->cr3 = s->cr3;
+	/* Walks of the guest's tables ask for these two. */
+	if (!(groups & ~(ST_CR | ST_CR3)))
+		return;
+	if (groups & ST_RIP)
+		r->rip = s->rip;
+	if (groups & ST_RSP)
+		r->gpr[R_RSP] = s->rsp;
+	if (groups & ST_RFLAGS)
+		r->rflags = s->rflags;
 	if (groups & ST_EFER)
 		r->efer = s->efer & ~(u64)EFER_SVME;
 	if (groups & ST_SEG)
