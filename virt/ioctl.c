@@ -71,7 +71,7 @@ int ioctl_index_add(struct ioctl_index *idx, const struct ioctl_table *const *ta
 	return 0;
 }
 
-static long call_srcu_row(const struct ioctl_row *row, struct ioctl_ctx *c)
+static __always_inline long call_srcu_row(const struct ioctl_row *row, struct ioctl_ctx *c)
 {
 	long ret;
 	int idx;
@@ -84,7 +84,7 @@ static long call_srcu_row(const struct ioctl_row *row, struct ioctl_ctx *c)
 	return ret;
 }
 
-static long call_vcpu_row(const struct ioctl_row *row, struct ioctl_ctx *c)
+static __always_inline long call_vcpu_row(const struct ioctl_row *row, struct ioctl_ctx *c)
 {
 	struct vcpu *vcpu = c->vcpu;
 	long ret;
@@ -104,7 +104,7 @@ static long call_vcpu_row(const struct ioctl_row *row, struct ioctl_ctx *c)
 	return ret;
 }
 
-static long call_row(const struct ioctl_row *row, struct ioctl_ctx *c)
+static __always_inline long call_row(const struct ioctl_row *row, struct ioctl_ctx *c)
 {
 	long ret;
 
@@ -135,7 +135,13 @@ static bool words_in(u64 *to, const u64 __user *from, size_t size)
 {
 	if (!user_access_begin(from, size))
 		return false;
-	for (; size >= sizeof(*to); size -= sizeof(*to))
+	for (; size >= 4 * sizeof(*to); size -= 4 * sizeof(*to), to += 4, from += 4) {
+		unsafe_get_user(to[0], from, fault);
+		unsafe_get_user(to[1], from + 1, fault);
+		unsafe_get_user(to[2], from + 2, fault);
+		unsafe_get_user(to[3], from + 3, fault);
+	}
+	for (; size; size -= sizeof(*to))
 		unsafe_get_user(*to++, from++, fault);
 	user_access_end();
 	return true;
@@ -148,7 +154,13 @@ static bool words_out(u64 __user *to, const u64 *from, size_t size)
 {
 	if (!user_access_begin(to, size))
 		return false;
-	for (; size >= sizeof(*to); size -= sizeof(*to))
+	for (; size >= 4 * sizeof(*to); size -= 4 * sizeof(*to), to += 4, from += 4) {
+		unsafe_put_user(from[0], to, fault);
+		unsafe_put_user(from[1], to + 1, fault);
+		unsafe_put_user(from[2], to + 2, fault);
+		unsafe_put_user(from[3], to + 3, fault);
+	}
+	for (; size; size -= sizeof(*to))
 		unsafe_put_user(*from++, to++, fault);
 	user_access_end();
 	return true;

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The instruction at RIP: is it the one that was there the last time? */
-#include <linux/string.h>
+#include <linux/hash.h>
 #include <linux/uaccess.h>
 #include <keel/guest_mem.h>
 #include "virt/compat/compat.h"
 #include "arch/x86/x86.h"
 
-/* Instructions that follow each other closely do not push each other out. */
 static struct insn_note *place(struct x86_vcpu *vcpu, u64 rip)
 {
-	return &vcpu->insn_note[(rip ^ rip >> 4) % INSN_NOTES];
+	return &vcpu->insn_note[hash_64(rip, INSN_NOTES_BITS)];
 }
 
 /* Inside vm->srcu. */

@@ -22,7 +22,11 @@ static long get_mp_state(struct ioctl_ctx *c)
 	struct kvm_mp_state *s = c->data;
 
 	/* INIT and SIPI that have arrived are part of the state. */
-	irqchip_accept_init_sipi(vcpu);
+	if (unlikely(vcpu_test_request(&vcpu->v, REQ_APIC_INIT_SIPI))) {
+		vcpu_load(&vcpu->v);
+		irqchip_accept_init_sipi(vcpu);
+		vcpu_put(&vcpu->v);
+	}
 	s->mp_state = vcpu->mp_state;
 	return 0;
 }
@@ -165,7 +169,7 @@ static long set_attr(struct ioctl_ctx *c)
 static const struct ioctl_row vcpu_state_ioctls_rows[] = {
 	{ KVM_GET_VCPU_EVENTS,	IOC_VCPU, get_vcpu_events },
 	{ KVM_SET_VCPU_EVENTS,	IOC_VCPU, set_vcpu_events },
-	{ KVM_GET_MP_STATE,	IOC_VCPU, get_mp_state },
+	{ KVM_GET_MP_STATE,	IOC_VCPU_NOLOAD, get_mp_state },
 	{ KVM_SET_MP_STATE,	IOC_VCPU, set_mp_state },
 	{ KVM_NMI,		IOC_VCPU | IOC_RAW, queue_nmi },
 	{ KVM_INTERRUPT,	IOC_VCPU, queue_interrupt },

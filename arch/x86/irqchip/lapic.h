@@ -128,6 +128,7 @@ void lapic_mmio_write(struct lapic *a, u32 offset, unsigned int len, const void 
 int lapic_msr_read(struct lapic *a, u32 msr, u64 *val);
 int lapic_msr_write(struct lapic *a, u32 msr, u64 val);
 /* KVM_GET/SET_LAPIC. set: 0 or -EINVAL, nothing changed then. [v] */
+/* Fills the registers only: the bytes between them are 0 already. */
 void lapic_get_state(struct lapic *a, struct kvm_lapic_state *s);
 int lapic_set_state(struct lapic *a, const struct kvm_lapic_state *s);
 /* Recompute the version register after a change of the configuration. */

@@ -9,6 +9,12 @@
 #define EFER_NXE	(1ull << 11)
 #define EFER_LMA_BIT	(1ull << 10)
 
+/* What set_depth() and make_env() look at. */
+#define GW_CR0		(X86_CR0_PG | X86_CR0_WP)
+#define GW_CR4		(X86_CR4_PAE | X86_CR4_LA57 | X86_CR4_PSE | X86_CR4_SMEP |	\
+			 X86_CR4_SMAP | X86_CR4_PKE)
+#define GW_EFER		(EFER_NXE | EFER_LMA_BIT)
+
 /* Inside vm->srcu. */
 static inline bool gw_read(struct gw_env *env, u64 gpa, u64 *val)
 {
@@ -71,9 +77,9 @@ static noinline void make_env(struct x86_vcpu *vcpu, const struct x86_regs *r, b
 	struct gw_env *env = &m->gw;
 
 	m->gw_mode_gen++;
-	m->gw_cr0 = r->cr0;
-	m->gw_cr4 = r->cr4;
-	m->gw_efer = r->efer;
+	m->gw_cr0 = r->cr0 & GW_CR0;
+	m->gw_cr4 = r->cr4 & GW_CR4;
+	m->gw_efer = r->efer & GW_EFER;
 	m->gw_rsvd_gpa = vcpu->cpuid.rsvd_gpa;
 	env->gbpages = gbpages;
 	env->mem = &vcpu->v;
@@ -98,8 +104,9 @@ static struct gw_env *current_env(struct x86_vcpu *vcpu, u32 access)
 	struct vcpu_mmu *m = &vcpu->mmu;
 	struct gw_env *env = &m->gw;
 
-	if (unlikely(!env->mem || ((r->cr0 ^ m->gw_cr0) | (r->cr4 ^ m->gw_cr4) |
-				   (r->efer ^ m->gw_efer) |
+	if (unlikely(!env->mem || (((r->cr0 ^ m->gw_cr0) & GW_CR0) |
+				   ((r->cr4 ^ m->gw_cr4) & GW_CR4) |
+				   ((r->efer ^ m->gw_efer) & GW_EFER) |
 				   (vcpu->cpuid.rsvd_gpa ^ m->gw_rsvd_gpa)) ||
 		     gbpages != env->gbpages))
 		make_env(vcpu, r, gbpages);

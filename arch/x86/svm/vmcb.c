@@ -70,12 +70,19 @@ static void fetch_seg(struct x86_regs *r, int seg, const struct svm_vmcb_seg *v)
 	s->unusable = !(v->attrib & SEG_P);
 }
 
+/* Code segments need less cleaning than others. */
 void svm_fetch_cs(struct svm_vcpu *svm)
 {
-	struct x86_regs *r = &svm->x.regs;
+	const struct svm_vmcb_seg *v = &svm->vmcb->save.cs;
+	struct x86_seg *s = &svm->x.regs.seg[S_CS];
+	u16 attr = v->attrib;
 
-	r->cpl = svm->vmcb->save.cpl;
-	fetch_seg(r, S_CS, &svm->vmcb->save.cs);
+	svm->x.regs.cpl = svm->vmcb->save.cpl;
+	s->base = v->base;
+	s->limit = v->limit;
+	s->selector = v->selector;
+	s->attr = attr & SEG_P ? attr | (v->limit > 0xfffff ? SEG_G : 0) | 1 : attr;
+	s->unusable = !(attr & SEG_P);
 }
 
 static void fetch_segs(struct x86_regs *r, struct svm_vmcb *vmcb)

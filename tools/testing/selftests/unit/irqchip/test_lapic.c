@@ -241,7 +241,7 @@ static void check_mmio_sweep(void)
 
 static void check_save_restore(void)
 {
-	struct kvm_lapic_state s, t;
+	struct kvm_lapic_state s = {}, t = {};
 	struct lapic *a, *b;
 	int i;
 

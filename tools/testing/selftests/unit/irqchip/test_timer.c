@@ -232,7 +232,7 @@ static void check_orders(void)
 
 static void check_restore(void)
 {
-	struct kvm_lapic_state s;
+	struct kvm_lapic_state s = {};
 	struct lapic *a;
 	u32 mode, n;
 
