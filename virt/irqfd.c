@@ -342,8 +342,8 @@ void eventfds_init(struct vm *vm)
 
 int irqfd_module_init(void)
 {
-	inject_wq = alloc_workqueue("kvm-irqfd-inject", WQ_HIGHPRI, 0);
-	shutdown_wq = alloc_workqueue("kvm-irqfd-shutdown", 0, 0);
+	inject_wq = alloc_workqueue("kvm-irqfd-inject", WQ_HIGHPRI | WQ_PERCPU, 0);
+	shutdown_wq = alloc_workqueue("kvm-irqfd-shutdown", WQ_UNBOUND, 0);
 	if (inject_wq && shutdown_wq)
 		return 0;
 	irqfd_module_exit();

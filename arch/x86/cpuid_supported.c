@@ -5,8 +5,8 @@
  */
 #include <linux/slab.h>
 #include <asm/kvm_para.h>
-#include <asm/processor.h>
 #include "virt/compat/compat.h"
+#include "virt/compat/compat_x86.h"
 #include "arch/x86/x86.h"
 
 #define MAX_BASIC_LEAF	0x1f

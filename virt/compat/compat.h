@@ -51,6 +51,13 @@ static inline void hrtimer_setup(struct hrtimer *timer,
 	container_of(callback_timer, typeof(*(var)), timer_fieldname)
 #endif
 
+/* ---- Work ---- */
+
+/* A queue bound to CPUs has to say so; it was what one got by saying nothing. */
+#ifndef HAVE_WQ_PERCPU
+#define WQ_PERCPU		0
+#endif
+
 /* ---- Files ---- */
 
 #ifndef HAVE_EVENTFD_SIGNAL_1

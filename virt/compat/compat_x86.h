@@ -9,6 +9,13 @@
 #include <asm/spec-ctrl.h>
 #include "virt/compat/autoconf.h"
 
+/* cpuid_eax(), cpuid_count() and the like. */
+#ifdef HAVE_CPUID_API
+#include <asm/cpuid/api.h>
+#else
+#include <asm/processor.h>
+#endif
+
 /* ---- MSRs: q for the 64-bit forms ---- */
 
 #ifndef HAVE_RDMSRQ

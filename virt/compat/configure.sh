@@ -55,6 +55,7 @@ echo '#define KEEL_AUTOCONF_H'
 has HAVE_STRING_NAMESPACE "$inc/module.h" 'define MODULE_IMPORT_NS\(ns\).*MODULE_INFO\(import_ns, ns\)'
 has HAVE_HRTIMER_SETUP "$inc/hrtimer.h" '\bhrtimer_setup\('
 has HAVE_TIMER_CONTAINER_OF "$inc/timer.h" 'define timer_container_of'
+has HAVE_WQ_PERCPU "$inc/workqueue.h" '\bWQ_PERCPU\b.*='
 has HAVE_EVENTFD_SIGNAL_1 "$inc/eventfd.h" 'eventfd_signal\(struct eventfd_ctx \*ctx\)'
 has HAVE_VM_FLAGS_SET "$inc/mm.h" '\bvm_flags_set\('
 has HAVE_YOUNG_BOOL "$inc/mmu_notifier.h" 'bool \(\*test_young\)'
@@ -66,6 +67,7 @@ has HAVE_SYSCORE "$inc/syscore_ops.h" 'register_syscore\(struct syscore'
 has HAVE_CPUHP_KVM_ONLINE "$inc/cpuhotplug.h" 'CPUHP_AP_KVM_ONLINE'
 has HAVE_ASSIGN_STR_1 "$src/include/trace/stages/stage6_event_callback.h" 'define __assign_str\(dst\)'
 has HAVE_RDMSRQ "$asm/msr.h" '\brdmsrq\b'
+has HAVE_CPUID_API "$asm/cpuid/api.h" 'cpuid_eax'
 exported HAVE_X86_VIRT_REF x86_virt_get_ref
 exported HAVE_EMERGENCY_VIRT_CALLBACK cpu_emergency_register_virt_callback
 exported HAVE_IBPB_EXIT_TO_USER x86_ibpb_exit_to_user

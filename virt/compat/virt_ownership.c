@@ -57,8 +57,11 @@ static int ext_on(void)
 	return x86_virt_get_ref(ext_feature());
 }
 
+/* The kernel lends the extension, the save area is ours. */
 static void ext_off(void)
 {
+	if (claimed_ext == KEEL_VIRT_SVM)
+		wrmsrq_safe(MSR_VM_HSAVE_PA, 0);
 	x86_virt_put_ref(ext_feature());
 }
 

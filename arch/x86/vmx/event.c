@@ -11,6 +11,7 @@
 #include "arch/x86/vmx/vmx.h"
 
 #define DB_CAUSES	0x600fu		/* BS, BD, B3-B0 of the exit qualification */
+#define EPT_VIOLATION_ALLOWED	(7u << 3)	/* what the entry allowed: nothing if there was none */
 
 /* #DF, #TS, #NP, #SS, #GP, #PF, #AC push an error code (SDM 3A table 6-1). */
 #define HAS_ERROR	(BIT(8) | BIT(10) | BIT(11) | BIT(12) | BIT(13) | BIT(14) | BIT(17))
@@ -272,7 +273,7 @@ verdict_t vmx_exit_ept_violation(struct x86_vcpu *vcpu)
 		.gpa	    = vmcs_read(GUEST_PHYSICAL_ADDRESS),
 		.write	    = q & EPT_VIOLATION_ACC_WRITE,
 		.exec	    = q & EPT_VIOLATION_ACC_INSTR,
-		.present    = q & EPT_VIOLATION_RWX_MASK,
+		.present    = q & EPT_VIOLATION_ALLOWED,
 		.table_walk = (q & EPT_VIOLATION_GVA_IS_VALID) &&
 			      !(q & EPT_VIOLATION_GVA_TRANSLATED),
 	};
