@@ -20,6 +20,7 @@ help:
 	@echo "make check-upstream  the kernel's own KVM selftests and rust's kvm-ioctls, on both KVMs"
 	@echo 'make bench           instructions per operation, beside the kernel'"'"'s own KVM, about 15 minutes'
 	@echo 'make bench-check     the same, and compare with the ratios kept in tools/bench/table.json'
+	@echo 'make check-7.x       the build and the selftests on the newest kernel of Debian 13 (root)'
 	@echo 'make lint            warnings, style, license lines, imports'
 	@echo 'make clean           remove build/ (the cache in ~/.cache/keel stays)'
 	@echo
@@ -70,6 +71,11 @@ bench: deps
 
 bench-check: deps
 	@tools/bench/run --check
+check-7.x: deps
+	@scripts/fetch-linux-tools > /dev/null
+	@scripts/trixie --make > /dev/null
+	@scripts/fetch-kernel 7.x > /dev/null
+	@$(TEST)/check --newest --kvm $(KVM) $(if $(V),-v) $(foreach o,$(ONLY),--only '$(o)')
 
 lint: deps
 	@scripts/lint
@@ -79,3 +85,4 @@ clean:
 
 .PHONY: all help modules load unload deps run shell check check-long check-upstream bench bench-check \
 	lint clean
+.PHONY: all help modules load unload deps run shell check check-long check-upstream check-7.x lint clean

@@ -170,8 +170,8 @@ class L1:
             cmd += ['-icount', 'shift=0,sleep=off', '-seed', '1', '-rtc', 'base=2026-01-01,clock=vm']
         return cmd + self.qemu_args
 
-    def qmp(self, *hmp):
-        """Run human monitor commands, return their output."""
+    def qmp(self, *hmp, first=()):
+        """Run human monitor commands, after the QMP commands @first; return their output."""
         fd = os.open(self.dir, os.O_PATH)
         try:
             s = socket.socket(socket.AF_UNIX)
@@ -180,7 +180,7 @@ class L1:
             f = s.makefile('rw')
             f.readline()
             text = ''
-            for cmd in [{'execute': 'qmp_capabilities'}] + [
+            for cmd in [{'execute': 'qmp_capabilities'}, *first] + [
                     {'execute': 'human-monitor-command', 'arguments': {'command-line': c}}
                     for c in hmp]:
                 f.write(json.dumps(cmd) + '\n')
@@ -189,7 +189,7 @@ class L1:
                     reply = json.loads(f.readline())
                     if 'return' in reply or 'error' in reply:
                         break
-                if 'arguments' in cmd:
+                if cmd['execute'] == 'human-monitor-command':
                     text += f'(qemu) {cmd["arguments"]["command-line"]}\n{reply.get("return", reply)}\n'
             s.close()
             return text
