@@ -16,6 +16,7 @@ help:
 	@echo 'make run             boot a Linux guest on Keel in an emulated test host'
 	@echo 'make shell           a shell in such a test host, with the modules loaded'
 	@echo 'make check           all tests, about 45 minutes on 2 CPUs; V=1 names each'
+	@echo 'make check-debug     once more in a debug kernel (KASAN, lockdep, ...), about 25 minutes'
 	@echo 'make check-long      with the full cross of guests: many hours'
 	@echo "make check-upstream  the kernel's own KVM selftests and rust's kvm-ioctls, on both KVMs"
 	@echo 'make bench           instructions per operation, beside the kernel'"'"'s own KVM, about 15 minutes'
@@ -71,11 +72,18 @@ bench: deps
 
 bench-check: deps
 	@tools/bench/run --check
+
 check-7.x: deps
 	@scripts/fetch-linux-tools > /dev/null
 	@scripts/trixie --make > /dev/null
 	@scripts/fetch-kernel 7.x > /dev/null
 	@$(TEST)/check --newest --kvm $(KVM) $(if $(V),-v) $(foreach o,$(ONLY),--only '$(o)')
+
+check-debug: deps
+	@scripts/fetch-qemu > /dev/null
+	@scripts/fetch-linux-tools > /dev/null
+	@scripts/build-debug-kernel > /dev/null
+	@$(TEST)/check --debug $(if $(V),-v) $(foreach o,$(ONLY),--only '$(o)')
 
 lint: deps
 	@scripts/lint
@@ -83,6 +91,5 @@ lint: deps
 clean:
 	rm -rf build
 
-.PHONY: all help modules load unload deps run shell check check-long check-upstream bench bench-check \
-	lint clean
-.PHONY: all help modules load unload deps run shell check check-long check-upstream check-7.x lint clean
+.PHONY: all help modules load unload deps run shell check check-long check-debug check-upstream \
+	check-7.x bench bench-check lint clean

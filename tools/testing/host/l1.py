@@ -123,7 +123,8 @@ class L1:
                'RESULTS': '/run/keel', **self.env}
         lines = [f'export {k}={shlex.quote(v)}' for k, v in env.items()]
         lines += [f'cd {shlex.quote(SRC)}', '. tools/testing/host/l1-job', f'( {command}\n)',
-                  'rc=$?', 'kvm_unload || [ $rc -ne 0 ] || rc=95', 'exit $rc']
+                  'rc=$?', 'kvm_unload || [ $rc -ne 0 ] || rc=95',
+                  'leak_check || [ $rc -ne 0 ] || rc=94', 'exit $rc']
         with open(os.path.join(self.share, 'job'), 'w') as f:
             f.write('\n'.join(lines) + '\n')
         if self.interactive:
