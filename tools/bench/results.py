@@ -61,15 +61,17 @@ class Side:
 
 
 def parse(text, counted):
-    """What bench printed, and the plugin's lines: the floor's counts and a list of sides."""
+    """What bench printed, and the plugin's lines: the floor's counts, a list of sides, notes."""
     lines = counted.split('\n')
     classes = lines[0].split()
     lines = iter(lines[1:])
-    sides, floor = [], None
+    sides, floor, notes = [], None, []
     for words in (line.split() for line in text.splitlines()):
         if not words:
             continue
-        if words[0] == 'side':
+        if words[0] == 'note':
+            notes.append(' '.join(words[1:]))
+        elif words[0] == 'side':
             sides.append(Side(words[1]))
         elif words[0] == 'state':
             sides[-1].state[words[1]] = ' '.join(words[2:])
@@ -90,7 +92,7 @@ def parse(text, counted):
             s = sides[-1]
             s.rows[path], s.weighted[path], s.kinds[path] = figures['total'], weighted, kind
             s.counts[path] = figures
-    return floor, sides
+    return floor, sides, notes
 
 
 def differences(a, b):
@@ -123,8 +125,8 @@ def table(stock, keel):
     for path in keel[0].rows:
         s, k = mean(stock, path), mean(keel, path)
         sw, kw = mean(stock, path, 'weighted'), mean(keel, path, 'weighted')
-        rows.append({'path': path, 'stock': round(s), 'keel': round(k), 'ratio': round(k / s, 3),
-                     'stock_w': round(sw), 'keel_w': round(kw), 'ratio_w': round(kw / sw, 3),
+        rows.append({'path': path, 'stock': round(s), 'keel': round(k), 'ratio': round(k / s, 3) if s else 0,
+                     'stock_w': round(sw), 'keel_w': round(kw), 'ratio_w': round(kw / sw, 3) if sw else 0,
                      'kind': keel[0].kinds[path]})
     return rows
 

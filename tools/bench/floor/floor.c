@@ -105,7 +105,8 @@ static int measure(void *vmcb, void *host)
 	}
 	mark(MARK_END);
 	ticks = (rdtsc_ordered() - begin) / ENTRIES;
-	mark(MARK_ROW);
+	if (!ret)
+		mark(MARK_ROW);
 	return ret;
 }
 
