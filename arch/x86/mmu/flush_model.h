@@ -41,6 +41,12 @@ static inline void flush_model_clear(struct flush_vm *vm)
 	WRITE_ONCE(vm->last, vm->last + 1);
 }
 
+/* What @vcpu holds on @cpu is about to be dropped by an instruction. Interrupts off. */
+static inline void flush_model_drop(const struct flush_vm *vm, struct flush_vcpu *vcpu, int cpu)
+{
+	WRITE_ONCE(vcpu->clean[cpu], READ_ONCE(vm->last));
+}
+
 /* Interrupts off, nothing but the guest follows. False: it could use what is released. */
 static inline bool flush_model_enter(const struct flush_vm *vm, struct flush_vcpu *vcpu, int cpu)
 {

@@ -114,6 +114,12 @@ void mmu_tlb_fresh(struct x86_vcpu *vcpu)
 }
 KEEL_EXPORT(mmu_tlb_fresh);
 
+void mmu_tlb_drop(struct x86_vcpu *vcpu)
+{
+	flush_model_drop(proof(vcpu->v.vm), &vcpu->mmu.proof, smp_processor_id());
+}
+KEEL_EXPORT(mmu_tlb_drop);
+
 void flush_proof_enter(struct x86_vcpu *vcpu)
 {
 	WARN_ONCE(!flush_model_enter(proof(vcpu->v.vm), &vcpu->mmu.proof, smp_processor_id()),

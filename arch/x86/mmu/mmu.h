@@ -73,11 +73,16 @@ int mmu_module_init(void);
 /* Frames from here on can be in no slot: neither the host's addresses nor the tables reach them. */
 gfn_t mmu_gfn_limit(const struct vm_mmu *mmu);
 
-/* The vendor, in prepare(): the entry that follows starts without any translation of this vCPU. */
+/*
+ * The vendor, in prepare(): the entry that follows starts without any translation of this vCPU; or:
+ * an instruction right after this call drops them all on this CPU.
+ */
 #ifdef KEEL_DEBUG
 void mmu_tlb_fresh(struct x86_vcpu *vcpu);
+void mmu_tlb_drop(struct x86_vcpu *vcpu);
 #else
 static inline void mmu_tlb_fresh(struct x86_vcpu *vcpu) { }
+static inline void mmu_tlb_drop(struct x86_vcpu *vcpu) { }
 #endif
 
 int mmu_vm_init(struct x86_vm *vm);

@@ -49,6 +49,7 @@ void vmx_tlb_prepare(struct vmx_vcpu *vmx)
 		return;
 	vmx->flush = false;
 	vmx->last_cpu = cpu;
+	mmu_tlb_drop(&vmx->x);
 	vmx_invept(vmx_caps.invept, vmx->eptp);
 }
 
