@@ -409,6 +409,7 @@ void lapic_get_state(struct lapic *a, struct kvm_lapic_state *s)
 {
 	u32 reg;
 
+	memset(s, 0, sizeof(*s));
 	for (reg = 0; reg < LAPIC_REGS_SIZE; reg += 16)
 		state_put(s, reg, lapic_get(a, reg));
 	state_put(s, LAPIC_TMCCT, lapic_timer_tmcct(a));
