@@ -173,7 +173,8 @@ static void compare_vcpu(struct __test_metadata *_metadata, struct vcpu_state *a
 	SAME(lapic);
 	for (i = 0; i < list.h.nmsrs; i++) {
 		EXPECT_EQ(a->has_msr[i], b->has_msr[i]) TH_LOG("MSR %x", list.index[i]);
-		if (list.index[i] == MSR_TSC)
+		/* Stock takes a value within a second of a new vCPU's for an attempt to synchronise. */
+		if (list.index[i] == MSR_TSC && on_keel())
 			EXPECT_LE(a->msr[i], b->msr[i]);
 		if (compared(list.index[i]))
 			EXPECT_EQ(a->msr[i], b->msr[i]) TH_LOG("MSR %x", list.index[i]);
