@@ -4,7 +4,9 @@
  * mmu_lock, and the way out: cut out of the tree, flushed, freed.
  */
 #include <linux/gfp.h>
+#include <linux/mm.h>
 #include <linux/sched.h>
+#include <linux/vmstat.h>
 #include "arch/x86/mmu/internal.h"
 
 /* Tables freed at once by whoever flushed, often under mmu_lock; the rest is left to work. */
@@ -17,12 +19,15 @@ u64 *table_alloc(void)
 	if (!page)
 		return NULL;
 	set_page_private(page, 0);
+	/* SecPageTables of /proc/meminfo, sec_pagetables of the VMM's cgroup. */
+	mod_lruvec_page_state(page, NR_SECONDARY_PAGETABLE, 1);
 	return page_address(page);
 }
 
 void table_free(u64 *table)
 {
 	set_page_private(virt_to_page(table), 0);
+	mod_lruvec_page_state(virt_to_page(table), NR_SECONDARY_PAGETABLE, -1);
 	free_page((unsigned long)table);
 }
 
