@@ -11,11 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "kselftest_harness.h"
-#include "testvm.h"
+#include "hostmem.h"
 
-#define PAGE		4096ull
 #define VCPUS		2
-#define LARGE		(2ull << 20)
 #define SIZE		(8ull << 20)
 #define PAGES		(SIZE / PAGE)
 #define ROUNDS		60
@@ -186,54 +184,6 @@ TEST_F_TIMEOUT(stress, forks_and_protection, 300)
 
 /* ---- large pages ---- */
 
-/* A statistic of the VM by its name, or -1. */
-static int64_t vm_stat(struct test_vm *vm, const char *name)
-{
-	int fd = ioctl(vm->fd, KVM_GET_STATS_FD, 0);
-	struct kvm_stats_header h;
-	struct {
-		struct kvm_stats_desc d;
-		char name[64];
-	} e;
-	int64_t val = -1;
-	uint32_t i;
-
-	if (fd < 0 || pread(fd, &h, sizeof(h), 0) != sizeof(h))
-		return -1;
-	for (i = 0; i < h.num_desc && val < 0; i++) {
-		size_t size = sizeof(e.d) + h.name_size;
-
-		memset(&e, 0, sizeof(e));
-		if (pread(fd, &e, size, h.desc_offset + i * size) != (ssize_t)size)
-			break;
-		if (!strcmp(e.d.name, name) &&
-		    pread(fd, &val, sizeof(val), h.data_offset + e.d.offset) != sizeof(val))
-			break;
-	}
-	close(fd);
-	return val;
-}
-
-/* How much of the area the host has in large pages, in KiB. */
-static long host_large(const void *start)
-{
-	FILE *f = fopen("/proc/self/smaps", "r");
-	unsigned long from, to;
-	bool inside = false;
-	char line[256];
-	long kib = 0, n;
-
-	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
-			inside = (unsigned long)start >= from && (unsigned long)start < to;
-		else if (inside && sscanf(line, "AnonHugePages: %ld", &n) == 1)
-			kib = n;
-	}
-	if (f)
-		fclose(f);
-	return kib;
-}
-
 static void write_all(void)
 {
 	uint64_t page;
@@ -250,26 +200,26 @@ TEST_F_TIMEOUT(stress, large_pages, 300)
 	struct test_vcpu *v = self->vcpu[0];
 
 	memset(self->mem, 1, SIZE);
-	if (host_large(self->mem) < (long)(SIZE / 1024))
+	if (host_smaps(self->mem, "AnonHugePages") < (long)(SIZE / 1024))
 		SKIP(return, "the host gives no large pages");
 	ASSERT_EQ(0, vm_set_region(&self->vm, SLOT_FREE, GPA_FREE, SIZE, self->mem, 0));
 	vcpu_start(v, write_all);
 	vcpu_expect(v, MSG_SYNC);
-	EXPECT_LE((int64_t)(SIZE / LARGE), vm_stat(&self->vm, "pages_2m"));
+	EXPECT_LE((int64_t)(SIZE / LARGE), kvm_stat(self->vm.fd, "pages_2m"));
 
 	/* The dirty log splits them, before a vCPU has to; its end brings them back. */
 	ASSERT_EQ(0, vm_set_region(&self->vm, SLOT_FREE, GPA_FREE, SIZE, self->mem,
 				   KVM_MEM_LOG_DIRTY_PAGES));
 	if (on_keel())
-		EXPECT_LE((int64_t)PAGES, vm_stat(&self->vm, "pages_4k"));
+		EXPECT_LE((int64_t)PAGES, kvm_stat(self->vm.fd, "pages_4k"));
 	vcpu_expect(v, MSG_SYNC);
-	EXPECT_LE((int64_t)PAGES, vm_stat(&self->vm, "pages_4k"));
+	EXPECT_LE((int64_t)PAGES, kvm_stat(self->vm.fd, "pages_4k"));
 	ASSERT_EQ(0, vm_set_region(&self->vm, SLOT_FREE, GPA_FREE, SIZE, self->mem, 0));
 	vcpu_expect(v, MSG_SYNC);
-	EXPECT_GT((int64_t)PAGES, vm_stat(&self->vm, "pages_4k"));
-	EXPECT_LE((int64_t)(SIZE / LARGE), vm_stat(&self->vm, "pages_2m"));
+	EXPECT_GT((int64_t)PAGES, kvm_stat(self->vm.fd, "pages_4k"));
+	EXPECT_LE((int64_t)(SIZE / LARGE), kvm_stat(self->vm.fd, "pages_2m"));
 	ASSERT_EQ(0, vm_set_region(&self->vm, SLOT_FREE, 0, 0, self->mem, 0));
-	EXPECT_GT((int64_t)(SIZE / LARGE), vm_stat(&self->vm, "pages_2m"));
+	EXPECT_GT((int64_t)(SIZE / LARGE), kvm_stat(self->vm.fd, "pages_2m"));
 }
 
 /* All bits set at the start: split, and protected, is what userspace clears. */
@@ -286,25 +236,25 @@ TEST_F_TIMEOUT(stress, large_pages_split_by_clearing, 300)
 	unsigned int i;
 
 	memset(self->mem, 1, SIZE);
-	if (host_large(self->mem) < (long)(SIZE / 1024))
+	if (host_smaps(self->mem, "AnonHugePages") < (long)(SIZE / 1024))
 		SKIP(return, "the host gives no large pages");
 	ASSERT_EQ(0, ioctl(self->vm.fd, KVM_ENABLE_CAP, &cap));
 	ASSERT_EQ(0, vm_set_region(&self->vm, SLOT_FREE, GPA_FREE, SIZE, self->mem, 0));
 	vcpu_start(self->vcpu[0], write_all);
 	vcpu_expect(self->vcpu[0], MSG_SYNC);
-	large = vm_stat(&self->vm, "pages_2m");
-	small = vm_stat(&self->vm, "pages_4k");
+	large = kvm_stat(self->vm.fd, "pages_2m");
+	small = kvm_stat(self->vm.fd, "pages_4k");
 	ASSERT_EQ(0, vm_set_region(&self->vm, SLOT_FREE, GPA_FREE, SIZE, self->mem,
 				   KVM_MEM_LOG_DIRTY_PAGES));
 	if (on_keel())
-		EXPECT_EQ(large, vm_stat(&self->vm, "pages_2m"));
+		EXPECT_EQ(large, kvm_stat(self->vm.fd, "pages_2m"));
 	/* Every third page of the second large page. */
 	for (i = 0; i < LARGE / PAGE; i += 3)
 		bits[i / 64] |= 1ull << i % 64;
 	ASSERT_EQ(0, ioctl(self->vm.fd, KVM_CLEAR_DIRTY_LOG, &clear));
 	if (on_keel()) {
-		EXPECT_EQ(large - 1, vm_stat(&self->vm, "pages_2m"));
-		EXPECT_EQ(small + (int64_t)(LARGE / PAGE), vm_stat(&self->vm, "pages_4k"));
+		EXPECT_EQ(large - 1, kvm_stat(self->vm.fd, "pages_2m"));
+		EXPECT_EQ(small + (int64_t)(LARGE / PAGE), kvm_stat(self->vm.fd, "pages_4k"));
 	}
 	ASSERT_EQ(0, ioctl(self->vm.fd, KVM_GET_DIRTY_LOG, &log));
 	for (i = 0; i < PAGES; i++) {
@@ -321,7 +271,7 @@ TEST_F_TIMEOUT(stress, large_pages_split_by_clearing, 300)
 	ASSERT_EQ(0, vm_set_region(&self->vm, SLOT_FREE, GPA_FREE, SIZE, self->mem, 0));
 	vcpu_expect(self->vcpu[0], MSG_SYNC);
 	if (on_keel())
-		EXPECT_EQ(large, vm_stat(&self->vm, "pages_2m"));
+		EXPECT_EQ(large, kvm_stat(self->vm.fd, "pages_2m"));
 }
 
 /* ---- live migration ---- */

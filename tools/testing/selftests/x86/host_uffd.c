@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Userfaultfd under a guest: pages that are missing, that are in a file and not mapped (minor), and that
+ * are write-protected. The guest waits in KVM_RUN until the VMM has dealt with the page.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "kselftest_harness.h"
+#include "hostmem.h"
+
+#define PAGES	256ull
+#define SIZE	(PAGES * PAGE)
+
+FIXTURE(uffd)
+{
+	struct test_vm vm;
+	struct test_vcpu *v;
+	uint8_t *mem, *alias;	/* two mappings of one file where the fixture has a file */
+	int fd;
+};
+
+FIXTURE_SETUP(uffd)
+{
+	vm_create(&self->vm, TEST_IRQCHIP_NONE);
+	self->v = vcpu_create(&self->vm, 0);
+	self->fd = -1;
+	vcpu_start(self->v, hm_guest);
+}
+
+FIXTURE_TEARDOWN(uffd)
+{
+	vm_destroy(&self->vm);
+	if (self->fd >= 0)
+		close(self->fd);
+}
+
+static int open_uffd(uint64_t features)
+{
+	struct uffdio_api api = { .api = UFFD_API, .features = features };
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+
+	if (fd >= 0 && ioctl(fd, UFFDIO_API, &api)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int watch(int fd, void *mem, uint64_t mode)
+{
+	struct uffdio_register r = {
+		.range = { .start = (uintptr_t)mem, .len = SIZE }, .mode = mode,
+	};
+
+	return ioctl(fd, UFFDIO_REGISTER, &r);
+}
+
+/* The VMM's thread: it is told of a page and deals with it. */
+struct handler {
+	int		fd;
+	uint8_t		*mem;
+	uint64_t	faults, writes, wrong;
+	uint8_t		asked[PAGES];
+	void		(*deal)(struct handler *h, uint64_t page);
+	volatile bool	stop;
+};
+
+static void *handle(void *p)
+{
+	struct handler *h = p;
+	struct pollfd pfd = { .fd = h->fd, .events = POLLIN };
+	struct uffd_msg m;
+
+	while (!h->stop) {
+		uint64_t page;
+
+		if (poll(&pfd, 1, 50) != 1 || read(h->fd, &m, sizeof(m)) != sizeof(m))
+			continue;
+		page = (m.arg.pagefault.address - (uintptr_t)h->mem) / PAGE;
+		if (m.event != UFFD_EVENT_PAGEFAULT || page >= PAGES) {
+			h->wrong++;
+			continue;
+		}
+		h->faults++;
+		h->asked[page]++;
+		h->writes += !!(m.arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WRITE);
+		h->deal(h, page);
+	}
+	return NULL;
+}
+
+static void deal_missing(struct handler *h, uint64_t page)
+{
+	static uint64_t data[PAGE / 8];
+	struct uffdio_copy c = {
+		.dst = (uintptr_t)h->mem + page * PAGE, .src = (uintptr_t)data, .len = PAGE,
+	};
+
+	hm_tag[page] = 0xc0de000000000000ull | page << 24;
+	data[0] = hm_tag[page];
+	if (ioctl(h->fd, UFFDIO_COPY, &c) && errno != EEXIST)
+		h->wrong++;
+}
+
+static void deal_minor(struct handler *h, uint64_t page)
+{
+	struct uffdio_continue c = {
+		.range = { .start = (uintptr_t)h->mem + page * PAGE, .len = PAGE },
+	};
+
+	if (ioctl(h->fd, UFFDIO_CONTINUE, &c) && errno != EEXIST)
+		h->wrong++;
+}
+
+static int protect(int fd, uint8_t *at, uint64_t pages, bool on)
+{
+	struct uffdio_writeprotect w = {
+		.range = { .start = (uintptr_t)at, .len = pages * PAGE },
+		.mode = on ? UFFDIO_WRITEPROTECT_MODE_WP : 0,
+	};
+
+	return ioctl(fd, UFFDIO_WRITEPROTECT, &w);
+}
+
+static void deal_protected(struct handler *h, uint64_t page)
+{
+	/* The page as it was before the write: what a snapshot takes. */
+	if (*(volatile uint64_t *)(h->mem + page * PAGE) != hm_tag[page] &&
+	    *(volatile uint64_t *)(h->mem + page * PAGE) != hm_tag[page] - 1)
+		h->wrong++;
+	if (protect(h->fd, h->mem + page * PAGE, 1, false))
+		h->wrong++;
+}
+
+#define START(h)	pthread_create(&thread, NULL, handle, h)
+#define STOP(h)		do { (h)->stop = true; pthread_join(thread, NULL); } while (0)
+
+TEST_F_TIMEOUT(uffd, missing, 120)
+{
+	static struct handler h;
+	pthread_t thread;
+	uint64_t i;
+
+	h = (struct handler){ .fd = open_uffd(0), .deal = deal_missing };
+	if (h.fd < 0)
+		SKIP(return, "no userfaultfd");
+	h.mem = self->mem = hm_map(SIZE, false);
+	ASSERT_EQ(0, watch(h.fd, h.mem, UFFDIO_REGISTER_MODE_MISSING));
+	ASSERT_EQ(0, vm_set_region(&self->vm, SLOT_FREE, GPA_FREE, SIZE, h.mem, 0));
+	ASSERT_EQ(0, START(&h));
+	/* The handler sets what is expected before it lets the guest have the page. */
+	hm_work(self->v, 0, PAGES, true);
+	EXPECT_EQ(PAGES, h.faults);
+	hm_work(self->v, 0, PAGES, true);
+	EXPECT_EQ(PAGES, h.faults);
+	/* Post-copy once more for what is dropped. */
+	ASSERT_EQ(0, madvise(h.mem + 10 * PAGE, 20 * PAGE, MADV_DONTNEED));
+	hm_work(self->v, 0, PAGES, true);
+	EXPECT_EQ(PAGES + 20, h.faults);
+	STOP(&h);
+	EXPECT_EQ(0, h.wrong);
+	for (i = 0; i < PAGES; i++)
+		EXPECT_EQ(1 + (i >= 10 && i < 30), h.asked[i]);
+	EXPECT_EQ(0, hm_wrong(h.mem, 0, PAGES));
+	close(h.fd);
+}
+
+TEST_F_TIMEOUT(uffd, minor, 120)
+{
+	static struct handler h;
+	pthread_t thread;
+
+	h = (struct handler){ .fd = open_uffd(UFFD_FEATURE_MINOR_SHMEM), .deal = deal_minor };
+	if (h.fd < 0)
+		SKIP(return, "no minor faults of shmem");
+	self->fd = memfd_create("minor", 0);
+	ASSERT_EQ(0, ftruncate(self->fd, SIZE));
+	h.mem = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, self->fd, 0);
+	self->alias = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, self->fd, 0);
+	ASSERT_NE(MAP_FAILED, h.mem);
+	ASSERT_NE(MAP_FAILED, self->alias);
+	/* The pages are in the file, by the other mapping. */
+	hm_fill(self->alias, 0, PAGES);
+	ASSERT_EQ(0, watch(h.fd, h.mem, UFFDIO_REGISTER_MODE_MINOR));
+	ASSERT_EQ(0, vm_set_region(&self->vm, SLOT_FREE, GPA_FREE, SIZE, h.mem, 0));
+	ASSERT_EQ(0, START(&h));
+	hm_work(self->v, 0, PAGES, true);
+	EXPECT_EQ(PAGES, h.faults);
+	hm_work(self->v, 0, PAGES, true);
+	STOP(&h);
+	EXPECT_EQ(PAGES, h.faults);
+	EXPECT_EQ(0, h.wrong);
+	EXPECT_EQ(0, hm_wrong(self->alias, 0, PAGES));
+	close(h.fd);
+}
+
+TEST_F_TIMEOUT(uffd, write_protect, 120)
+{
+	static struct handler h;
+	pthread_t thread;
+	int round;
+
+	h = (struct handler){ .fd = open_uffd(UFFD_FEATURE_PAGEFAULT_FLAG_WP),
+			      .deal = deal_protected };
+	if (h.fd < 0)
+		SKIP(return, "no write protection by userfaultfd");
+	h.mem = self->mem = hm_map(SIZE, false);
+	hm_fill(h.mem, 0, PAGES);
+	ASSERT_EQ(0, watch(h.fd, h.mem, UFFDIO_REGISTER_MODE_WP));
+	ASSERT_EQ(0, vm_set_region(&self->vm, SLOT_FREE, GPA_FREE, SIZE, h.mem, 0));
+	hm_work(self->v, 0, PAGES, true);
+	ASSERT_EQ(0, START(&h));
+	for (round = 0; round < 3; round++) {
+		ASSERT_EQ(0, protect(h.fd, h.mem, PAGES, true));
+		h.faults = h.writes = 0;
+		/* Reading asks nobody; each first write does. */
+		hm_work(self->v, 0, PAGES, false);
+		EXPECT_EQ(0, h.faults);
+		hm_work(self->v, 0, PAGES / 2, true);
+		EXPECT_EQ(PAGES / 2, h.faults);
+		EXPECT_EQ(PAGES / 2, h.writes);
+		hm_work(self->v, 0, PAGES / 2, true);
+		EXPECT_EQ(PAGES / 2, h.faults);
+		hm_work(self->v, 0, PAGES, true);
+		EXPECT_EQ(PAGES, h.faults);
+	}
+	STOP(&h);
+	EXPECT_EQ(0, h.wrong);
+	EXPECT_EQ(0, hm_wrong(h.mem, 0, PAGES));
+	close(h.fd);
+}
+
+TEST_HARNESS_MAIN
