@@ -36,6 +36,7 @@ USER = ('out-user', 'in-user', 'outs-user', 'ins-user', 'mmio-write-user', 'mmio
         'coalesced-mmio', 'sync-regs')
 EVENT = ('ioeventfd', 'irqfd', 'signal-msi', 'irq-line', 'kvm-interrupt', 'ipi', 'timer', 'self-ipi')
 STATE = ('get-', 'set-', 'translate', 'check-extension')
+MEMORY = ('first-touch', 'populate', 'dirty', 'redirty', 'unmap', 'zap', 'slot', 'teardown')
 LIFE = ('create-to-first-exit', 'vm-destroy', 'vm-create', 'vcpu-create', 'first-run')
 
 
@@ -47,8 +48,8 @@ def target(path):
     for names, t in ((USER, 0.6), (EVENT, 0.6), (STATE, 0.8), (LIFE, 0.4)):
         if path.startswith(names):
             return t
-    if path.startswith(('first-touch', 'dirty', 'redirty', 'unmap', 'slot')):
-        return 1.0
+    if path.startswith(MEMORY):
+        return 0.7
     return 0.5
 
 
