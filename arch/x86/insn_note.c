@@ -15,16 +15,19 @@ static struct insn_note *place(struct x86_vcpu *vcpu, u64 rip)
 static bool unchanged(const struct insn_note *n)
 {
 	const struct walk_note *w = &n->walk;
+	const typeof(w->entry[0]) *e = w->entry, *end = e + w->nr;
 	u64 __user *code = (u64 __user *)w->page;
 	bool same = false;
-	unsigned int i;
 	u64 val;
 
-	/* The addresses were checked when their slots were made. */
+	/*
+	 * The addresses were checked when their slots were made. By pointer, not by index: the
+	 * sanitizer of array bounds, on in some kernels, may not be called in here.
+	 */
 	__uaccess_begin();
-	for (i = 0; i < w->nr; i++) {
-		unsafe_get_user(val, (u64 __user *)w->entry[i].hva, out);
-		if (val != w->entry[i].val)
+	for (; e < end; e++) {
+		unsafe_get_user(val, (u64 __user *)e->hva, out);
+		if (val != e->val)
 			goto out;
 	}
 	unsafe_get_user(val, code, out);
