@@ -28,6 +28,8 @@ static const struct {
 	{ "rtc", test_rtc },
 	{ "ticks", test_ticks },
 	{ "work", test_work },
+	{ "fill", test_fill },
+	{ "verify", test_verify },
 };
 
 int verdict(int code, const char *fmt, ...)

@@ -23,6 +23,9 @@ int test_ticks(int argc, char **argv);		/* each CPU takes timer interrupts */
 
 int test_work(int argc, char **argv);		/* MIB DISK [ADDRESS PORT]: until /tmp/work.stop */
 
+int test_fill(int argc, char **argv);		/* FILE MIB SEED: a pattern in each page */
+int test_verify(int argc, char **argv);		/* FILE MIB SEED: it is still there */
+
 /* A TCP connection with limits of time, or -1. */
 int dial(const char *address, int port);
 

@@ -14,6 +14,7 @@ import time
 import l1
 
 READY = 'KT: ready'
+LIMIT = int(os.environ.get('GUEST_LIMIT', '240'))      # seconds of silence, of most waits
 
 
 class GuestError(Exception):
@@ -44,7 +45,7 @@ class Guest:
 
     def __init__(self, files, machine='pc', irqchip='on', cpus=1, boot='kernel', cpu='',
                  client='7.2', memory=320, append='', extra=(), logdir=None, name='guest',
-                 stock=False, limit=240, kernel=None):
+                 stock=False, limit=LIMIT, kernel=None):
         self.files, self.machine, self.irqchip = files, machine, irqchip
         self.cpus, self.boot, self.cpu, self.client = cpus, boot, cpu, client
         self.memory, self.append, self.extra = memory, append, list(extra)
@@ -201,7 +202,7 @@ class Guest:
 
     def qmp(self, execute, **arguments):
         s = socket.socket(socket.AF_UNIX)
-        s.settimeout(60)
+        s.settimeout(LIMIT)
         try:
             s.connect(f'{self.dir}/qmp')
             f = s.makefile('rw')
