@@ -47,15 +47,6 @@ static bool pfn_is_device(const struct host_page *hp)
 	return !hp->page && (!pfn_valid(hp->pfn) || PageReserved(pfn_to_page(hp->pfn)));
 }
 
-/* Something else is mapped where @gfn's page belongs: away with it, the guest faults again. */
-static void resolve_conflict(struct vm *vm, unsigned int as, gfn_t gfn)
-{
-	write_lock(&vm->mmu_lock);
-	if (s2_zap(vm, as, gfn, gfn + 1))
-		arch_flush_tlbs(vm);
-	mmu_write_unlock(vm);
-}
-
 /* The host's part of the page that @r maps at @hva, for the retry rule. */
 static bool page_is_stale(struct vm *vm, unsigned long seq, hva_t hva, int level)
 {
@@ -63,6 +54,26 @@ static bool page_is_stale(struct vm *vm, unsigned long seq, hva_t hva, int level
 	hva_t start = hva & ~(size - 1);
 
 	return notifier_retry(vm, seq, start, start + size);
+}
+
+/*
+ * Something else is mapped where @r's page belongs: away with it, and the guest faults again. But a large page that
+ * stands in a fetch's way gives place to small ones at once: a page table in it that the fetch needs would
+ * bring it back, and so on without end.
+ */
+static enum map_result resolve_conflict(struct x86_vcpu *vcpu, const struct memslot *slot,
+					struct map_request *r, unsigned long seq)
+{
+	struct vm *vm = vcpu->v.vm;
+	enum map_result done = MAP_CONFLICT;
+
+	write_lock(&vm->mmu_lock);
+	if (s2_zap(vm, slot->as, r->gfn, r->gfn + 1))
+		arch_flush_tlbs(vm);
+	if (r->split && !page_is_stale(vm, seq, memslot_hva(slot, r->gfn), r->level))
+		done = s2_map(vcpu, s2_root(vm_mmu(vm), slot->as), r);
+	mmu_write_unlock(vm);
+	return done;
 }
 
 static enum map_result install(struct x86_vcpu *vcpu, const struct memslot *slot,
@@ -79,13 +90,13 @@ static enum map_result install(struct x86_vcpu *vcpu, const struct memslot *slot
 			memslot_mark_dirty(vm, &vcpu->v, slot, r->gfn);
 	}
 	read_unlock(&vm->mmu_lock);
+	if (unlikely(done == MAP_CONFLICT))
+		done = resolve_conflict(vcpu, slot, r, seq);
 
 	if (done == MAP_DONE)
 		vcpu->v.stats.pf_fixed++;
 	else
 		vcpu->v.stats.pf_spurious++;
-	if (unlikely(done == MAP_CONFLICT))
-		resolve_conflict(vm, slot->as, r->gfn);
 	return done;
 }
 

@@ -121,7 +121,7 @@ struct map_request {
 	bool			split;	/* small only because large ones must not be executed */
 };
 
-/* mmu_lock held for read; the cache is full. */
+/* mmu_lock held, for read at least; the cache is full. */
 enum map_result s2_map(struct x86_vcpu *vcpu, u64 *root, struct map_request *r);
 /* The entry lacks only W, and only for the dirty log: give it back. mmu_lock held for read. */
 bool s2_make_writable(struct x86_vcpu *vcpu, u64 *root, const struct memslot *slot, gfn_t gfn);
