@@ -32,9 +32,39 @@ static void update_calls(const struct vendor_ops *ops)
 #undef X
 }
 
+static void forget(void)
+{
+	static const struct vendor_ops none;
+
+	keel_vendor = none;
+	update_calls(&none);
+	keel_virt_release();
+}
+
+static int install(const struct vendor_ops *ops)
+{
+	int ret;
+
+	if (keel_virt_cpu_in_use(ops->ext)) {
+		pr_err("kvm: another hypervisor uses %s on this machine: unload it first\n",
+		       ops->name);
+		return -EBUSY;
+	}
+	ret = keel_virt_claim(ops->ext, ops->emergency);
+	if (ret)
+		return ret;
+	keel_vendor = *ops;
+	keel_vendor.name = NULL;
+	update_calls(ops);
+	ret = x86_vendor_setup() ?: hw_vendor_added();
+	if (ret)
+		forget();
+	return ret;
+}
+
 int keel_vendor_register(const struct vendor_ops *ops)
 {
-	int ret = 0;
+	int ret;
 
 	if (!ops_complete(ops))
 		return -EINVAL;
@@ -44,10 +74,7 @@ int keel_vendor_register(const struct vendor_ops *ops)
 		pr_err("kvm: %s is already registered\n", keel_vendor.name);
 		ret = -EBUSY;
 	} else {
-		keel_vendor = *ops;
-		keel_vendor.name = NULL;
-		update_calls(ops);
-		ret = x86_vendor_setup() ?: hw_vendor_added();
+		ret = install(ops);
 		if (!ret)
 			/* Pairs with arch_ready(): who sees the name sees all that was set up. */
 			smp_store_release(&keel_vendor.name, ops->name);
@@ -63,14 +90,11 @@ KEEL_EXPORT(keel_vendor_register);
  */
 void keel_vendor_unregister(const struct vendor_ops *ops)
 {
-	static const struct vendor_ops none;
-
 	mutex_lock(&vendor_lock);
 	if (keel_vendor.owner == ops->owner) {
 		hw_vendor_removed();
 		x86_vendor_teardown();
-		keel_vendor = none;
-		update_calls(&none);
+		forget();
 	}
 	mutex_unlock(&vendor_lock);
 }

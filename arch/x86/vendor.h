@@ -12,6 +12,7 @@
 #include <linux/static_call.h>
 #include <keel/verdict.h>
 #include <keel/types.h>
+#include "virt/compat/virt_ownership.h"
 #include "arch/x86/event.h"
 
 struct x86_vm;
@@ -43,6 +44,9 @@ struct vendor_ops {
 	size_t			vm_size;	/* object that begins with struct x86_vm */
 	size_t			vcpu_size;	/* object that begins with struct x86_vcpu */
 	struct vendor_caps	caps;
+	enum keel_virt_ext	ext;		/* what cpu_enable takes; claimed by the registration */
+	/* Any context, NMI too: what a CPU must do before the extension is taken from it. May be NULL. */
+	void (*emergency)(void);
 
 	/* On each CPU, interrupts off. 0, -EBUSY (somebody else owns the extension), -EIO. */
 	int  (*cpu_enable)(void);
@@ -148,7 +152,10 @@ VENDOR_OPS(X)
 /* vendor_call(op)(args): every op of the table is mandatory. */
 #define vendor_call(op) static_call(keel_v_##op)
 
-/* Called by a vendor module's init and exit. -EBUSY if another vendor is registered, -EINVAL if an op is missing. */
+/*
+ * Called by a vendor module's init and exit. -EBUSY: another vendor is registered, or the extension is in use on a
+ * CPU; -EINVAL: an op is missing; -ENOMEM; -EIO.
+ */
 int keel_vendor_register(const struct vendor_ops *ops);
 void keel_vendor_unregister(const struct vendor_ops *ops);
 

@@ -6,7 +6,6 @@
 #include <asm/processor.h>
 #include "virt/compat/compat.h"
 #include "virt/compat/compat_x86.h"
-#include "virt/compat/virt_ownership.h"
 #include "arch/x86/mmu/pte.h"
 #include "arch/x86/svm/svm.h"
 
@@ -29,10 +28,6 @@ static bool svm_usable(void)
 	}
 	if (!boot_cpu_has(X86_FEATURE_NPT)) {
 		pr_err("kvm_amd: this CPU has no nested paging, which Keel needs\n");
-		return false;
-	}
-	if (keel_virt_cpu_in_use(KEEL_VIRT_SVM)) {
-		pr_err("kvm_amd: another hypervisor uses SVM: unload it first (rmmod kvm_amd)\n");
 		return false;
 	}
 	return true;

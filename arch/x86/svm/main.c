@@ -4,7 +4,6 @@
 #include <linux/module.h>
 #include <asm/cpu_device_id.h>
 #include "virt/compat/compat.h"
-#include "virt/compat/virt_ownership.h"
 #include "arch/x86/svm/svm.h"
 
 /* Names and meanings are those that tools know from the kernel's own module. */
@@ -57,53 +56,11 @@ static struct vendor_ops svm_ops = {
 	.owner		= THIS_MODULE,
 	.vm_size	= sizeof(struct svm_vm),
 	.vcpu_size	= sizeof(struct svm_vcpu),
+	.ext		= KEEL_VIRT_SVM,
 
-	.cpu_enable	= svm_cpu_enable,
-	.cpu_disable	= svm_cpu_disable,
-	.vm_init	= svm_vm_init,
-	.vm_destroy	= svm_vm_destroy,
-	.vcpu_init	= svm_vcpu_init,
-	.vcpu_destroy	= svm_vcpu_destroy,
-	.vcpu_reset	= svm_vcpu_reset,
-	.load		= svm_load,
-	.put		= svm_put,
-	.fetch		= svm_fetch,
-	.flush		= svm_flush,
-
-	.prepare	= svm_prepare,
-	.enter		= svm_enter,
-	.exited		= svm_exited,
-	.fast_exit	= svm_fast_exit,
-	.host_events	= svm_host_events,
-	.handle_exit	= svm_handle_exit,
-
-	.inject		= svm_inject,
-	.irq_window	= svm_irq_window,
-	.nmi_window	= svm_nmi_window,
-	.nmi_masked	= svm_nmi_masked,
-	.set_nmi_masked	= svm_set_nmi_masked,
-
-	.update_intercepts = svm_update_intercepts,
-	.cr8_intercept	= svm_cr8_intercept,
-	.cr4_valid	= svm_cr4_valid,
-	.set_dr7	= svm_set_dr7,
-	.set_dr6	= svm_set_dr6,
-	.sync_debug_regs = svm_sync_debug_regs,
-
-	.set_stage2_root = svm_set_stage2_root,
-	.flush_tlb	= svm_flush_tlb,
-	.flush_gva	= svm_flush_gva,
-	.set_tsc	= svm_set_tsc,
-
-	.get_msr	= svm_get_msr,
-	.set_msr	= svm_set_msr,
-	.has_msr	= svm_has_msr,
-	.get_msr_feature = svm_get_msr_feature,
-	.insn_bytes	= svm_insn_bytes,
-	.cpuid_changed	= svm_cpuid_changed,
-	.adjust_caps	= svm_adjust_caps,
-	.exit_info	= svm_exit_info,
-	.dump		= svm_dump,
+#define X(op) .op = svm_##op,
+	VENDOR_OPS(X)
+#undef X
 };
 
 static int __init params_check(void)
@@ -139,17 +96,12 @@ static int __init svm_init(void)
 	ret = svm_cpus_alloc();
 	if (ret)
 		goto no_cpus;
-	ret = keel_virt_claim(KEEL_VIRT_SVM, NULL);
-	if (ret)
-		goto no_claim;
 	ret = keel_vendor_register(&svm_ops);
 	if (ret)
 		goto no_vendor;
 	return 0;
 
 no_vendor:
-	keel_virt_release();
-no_claim:
 	svm_cpus_free();
 no_cpus:
 	svm_bitmaps_free();
@@ -160,7 +112,6 @@ module_init(svm_init);
 static void __exit svm_exit(void)
 {
 	keel_vendor_unregister(&svm_ops);
-	keel_virt_release();
 	svm_cpus_free();
 	svm_bitmaps_free();
 }

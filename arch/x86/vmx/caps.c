@@ -7,7 +7,6 @@
 #include <asm/processor.h>
 #include "virt/compat/compat.h"
 #include "virt/compat/compat_x86.h"
-#include "virt/compat/virt_ownership.h"
 #include "arch/x86/mmu/pte.h"
 #include "arch/x86/vmx/vmx.h"
 
@@ -70,10 +69,6 @@ static bool vmx_usable(void)
 	if (!rdmsrq_safe(MSR_IA32_FEAT_CTL, &ctl) &&
 	    (ctl & (FEAT_CTL_LOCKED | FEAT_CTL_VMX_ENABLED_OUTSIDE_SMX)) == FEAT_CTL_LOCKED) {
 		pr_err("kvm_intel: VMX is disabled by the firmware; enable it in its setup\n");
-		return false;
-	}
-	if (keel_virt_cpu_in_use(KEEL_VIRT_VMX)) {
-		pr_err("kvm_intel: another hypervisor uses VMX: unload it first (rmmod kvm_intel)\n");
 		return false;
 	}
 	return true;

@@ -4,7 +4,6 @@
 #include <linux/module.h>
 #include <asm/cpu_device_id.h>
 #include "virt/compat/compat.h"
-#include "virt/compat/virt_ownership.h"
 #include "arch/x86/vmx/vmx.h"
 
 /* Names and meanings are those that tools know from the kernel's own module. */
@@ -65,53 +64,12 @@ static struct vendor_ops vmx_ops = {
 	.owner		= THIS_MODULE,
 	.vm_size	= sizeof(struct vmx_vm),
 	.vcpu_size	= sizeof(struct vmx_vcpu),
+	.ext		= KEEL_VIRT_VMX,
+	.emergency	= vmcs_clear_all_emergency,
 
-	.cpu_enable	= vmx_cpu_enable,
-	.cpu_disable	= vmx_cpu_disable,
-	.vm_init	= vmx_vm_init,
-	.vm_destroy	= vmx_vm_destroy,
-	.vcpu_init	= vmx_vcpu_init,
-	.vcpu_destroy	= vmx_vcpu_destroy,
-	.vcpu_reset	= vmx_vcpu_reset,
-	.load		= vmx_load,
-	.put		= vmx_put,
-	.fetch		= vmx_fetch,
-	.flush		= vmx_flush,
-
-	.prepare	= vmx_prepare,
-	.enter		= vmx_enter,
-	.exited		= vmx_exited,
-	.fast_exit	= vmx_fast_exit,
-	.host_events	= vmx_host_events,
-	.handle_exit	= vmx_handle_exit,
-
-	.inject		= vmx_inject,
-	.irq_window	= vmx_irq_window,
-	.nmi_window	= vmx_nmi_window,
-	.nmi_masked	= vmx_nmi_masked,
-	.set_nmi_masked	= vmx_set_nmi_masked,
-
-	.update_intercepts = vmx_update_intercepts,
-	.cr8_intercept	= vmx_cr8_intercept,
-	.cr4_valid	= vmx_cr4_valid,
-	.set_dr7	= vmx_set_dr7,
-	.set_dr6	= vmx_set_dr6,
-	.sync_debug_regs = vmx_sync_debug_regs,
-
-	.set_stage2_root = vmx_set_stage2_root,
-	.flush_tlb	= vmx_flush_tlb,
-	.flush_gva	= vmx_flush_gva,
-	.set_tsc	= vmx_set_tsc,
-
-	.get_msr	= vmx_get_msr,
-	.set_msr	= vmx_set_msr,
-	.has_msr	= vmx_has_msr,
-	.get_msr_feature = vmx_get_msr_feature,
-	.insn_bytes	= vmx_insn_bytes,
-	.cpuid_changed	= vmx_cpuid_changed,
-	.adjust_caps	= vmx_adjust_caps,
-	.exit_info	= vmx_exit_info,
-	.dump		= vmx_dump,
+#define X(op) .op = vmx_##op,
+	VENDOR_OPS(X)
+#undef X
 };
 
 static int __init params_check(void)
@@ -151,17 +109,12 @@ static int __init vmx_init(void)
 	ret = vmx_l1d_init();
 	if (ret)
 		goto no_l1d;
-	ret = keel_virt_claim(KEEL_VIRT_VMX, vmcs_clear_all_emergency);
-	if (ret)
-		goto no_claim;
 	ret = keel_vendor_register(&vmx_ops);
 	if (ret)
 		goto no_vendor;
 	return 0;
 
 no_vendor:
-	keel_virt_release();
-no_claim:
 	vmx_l1d_exit();
 no_l1d:
 	vmx_bitmaps_free();
@@ -172,7 +125,6 @@ module_init(vmx_init);
 static void __exit vmx_exit(void)
 {
 	keel_vendor_unregister(&vmx_ops);
-	keel_virt_release();
 	vmx_l1d_exit();
 	vmx_bitmaps_free();
 }

@@ -145,7 +145,7 @@ class Bochs(l1.L1):
         for folder in ('tools/testing/host', 'tools/testing/guest', 'tools/bench'):
             if os.path.isdir(f'{l1.SRC}/{folder}'):
                 paths[f'{l1.SRC}/{folder}'] = f'{l1.SRC}/{folder}'
-        if self.kvm == 'keel':
+        if self.kvm != 'stock':
             for ko in glob.glob(f'{self.build}/*.ko'):
                 paths[ko] = bochs_disk.lean_module(ko, self.path('keel'))
         paths[self.path('share/job')] = self.path('share/job')
