@@ -28,7 +28,6 @@ struct path {
 	enum path_kind kind;
 	void (*measure)(const struct path *p);
 	void (*guest)(void);
-	bool amd_only;
 };
 
 extern uint64_t bench_n;		/* repetitions */

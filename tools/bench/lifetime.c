@@ -42,7 +42,7 @@ static void life(enum step from, enum step to)
 
 static void lives(const struct path *p, enum step from, enum step to)
 {
-	uint64_t n = bench_n / 20 + 4, i;
+	uint64_t n = bench_n / 10 + 4, i;
 
 	/* Both allocators and the emulator's caches are warm after a few. */
 	for (i = 0; i < 8; i++)

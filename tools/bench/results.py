@@ -61,8 +61,22 @@ class Side:
         self.state, self.exits, self.kinds = {}, {}, {}
 
 
+def row_figures(words, classes, lines):
+    """Instructions of one operation: by the plugin's next line, or without plugin the ticks in the row."""
+    n, ticks = int(words[3]), int(words[4])
+    if not classes:
+        return {'total': ticks / n}
+    figures = dict(zip(classes, (int(w) / n for w in next(lines, '').split())))
+    if len(figures) != len(classes):
+        raise SystemExit(f'bench: the plugin has no counts for {words[1]}')
+    return figures
+
+
 def parse(text, counted):
-    """What bench printed, and the plugin's lines: the floor's counts, a list of sides, notes."""
+    """
+    What bench printed, and the plugin's lines if there is one: the floor's counts, a list of sides,
+    notes.
+    """
     lines = counted.split('\n')
     classes = lines[0].split()
     lines = iter(lines[1:])
@@ -82,11 +96,9 @@ def parse(text, counted):
             sides[-1].rows[words[1]] = sides[-1].weighted[words[1]] = int(words[2])
             sides[-1].kinds[words[1]] = 'bytes'
         elif words[0] == 'row':
-            path, kind, n = words[1], words[2], int(words[3])
-            figures = dict(zip(classes, (int(w) / n for w in next(lines, '').split())))
-            if len(figures) != len(classes):
-                raise SystemExit(f'bench: the plugin has no counts for {path}')
-            weighted = figures['total'] + sum(figures[c] * w for c, (w, _) in WEIGHTS.items())
+            path, kind = words[1], words[2]
+            figures = row_figures(words, classes, lines)
+            weighted = figures['total'] + sum(figures.get(c, 0) * w for c, (w, _) in WEIGHTS.items())
             if path == 'floor':
                 floor = (figures['total'], weighted)
                 continue
