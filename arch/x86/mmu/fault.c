@@ -100,8 +100,8 @@ static enum map_result install(struct x86_vcpu *vcpu, const struct memslot *slot
 	return done;
 }
 
-int s2_map_slot_page(struct x86_vcpu *vcpu, const struct memslot *slot, const struct s2_want *w,
-		     int *level)
+static int try_map(struct x86_vcpu *vcpu, const struct memslot *slot, const struct s2_want *w,
+		   int *level)
 {
 	struct vm *vm = vcpu->v.vm;
 	struct map_request r = { .gfn = w->gfn };
@@ -112,8 +112,9 @@ int s2_map_slot_page(struct x86_vcpu *vcpu, const struct memslot *slot, const st
 	bool can_write, nx;
 	int err;
 
-	if (unlikely(!table_cache_full(vcpu))) {
-		err = table_cache_fill(vcpu);
+	/* More than one is wanted where nothing of the tree is there yet. */
+	if (unlikely(!vcpu->mmu.nr_cached)) {
+		err = table_cache_fill(vcpu, 1);
 		if (err)
 			return err;
 	}
@@ -143,6 +144,16 @@ int s2_map_slot_page(struct x86_vcpu *vcpu, const struct memslot *slot, const st
 	*level = r.level;
 	host_page_put(&hp, can_write);
 	return done == MAP_DONE || done == MAP_SPURIOUS ? 0 : -EAGAIN;
+}
+
+int s2_map_slot_page(struct x86_vcpu *vcpu, const struct memslot *slot, const struct s2_want *w,
+		     int *level)
+{
+	int err = try_map(vcpu, slot, w, level);
+
+	if (likely(err != -EAGAIN) || vcpu->mmu.nr_cached)
+		return err;
+	return table_cache_fill(vcpu, MMU_CACHE_TABLES) ?: try_map(vcpu, slot, w, level);
 }
 
 static verdict_t map_page(struct x86_vcpu *vcpu, const struct memslot *slot, gfn_t gfn,

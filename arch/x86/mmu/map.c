@@ -7,12 +7,13 @@ static bool link_table(struct x86_vcpu *vcpu, struct s2_pos *pos)
 {
 	u64 *table = table_cache_take(vcpu);
 
-	/* Never: a filled cache covers every level of one walk. */
+	/* One is kept as a rule; the caller knows what to do when a new part of the tree wants more. */
 	if (unlikely(!table))
 		return false;
 	pos->val = s2e_make_table(virt_to_phys(table));
 	/* cmpxchg orders the zeroes of the table before the link. */
 	if (cmpxchg64(pos->entry, 0, pos->val) == 0) {
+		table_count_table(pos->entry, 1);
 		flush_proof_tables(vcpu->v.vm, 1);
 		return true;
 	}

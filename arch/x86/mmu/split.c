@@ -61,6 +61,7 @@ static bool __split_leaf(struct vm *vm, const struct s2_pos *pos, u64 *table)
 	if (cmpxchg64(pos->entry, pos->val, s2e_make_table(virt_to_phys(table))) != pos->val)
 		return false;
 	table_count_leaf(vm, pos->entry, pos->level, -1);
+	table_count_table(pos->entry, 1);
 	table_count_leaf(vm, table, pos->level - 1, S2_ENTRIES);
 	return true;
 }
