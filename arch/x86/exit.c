@@ -159,11 +159,31 @@ bool keel_fast_wrmsr(struct x86_vcpu *vcpu)
 }
 KEEL_EXPORT(keel_fast_wrmsr);
 
+/*
+ * Hardware that does not tell which general register is meant: the MOV 0F @opcode of control or debug register
+ * @nr at RIP may have been decoded before. -1: it was not, or it is another instruction.
+ */
+static int noted_gpr(struct x86_vcpu *vcpu, u8 opcode, int nr)
+{
+	const struct insn_note *n = insn_note_at_rip(vcpu);
+	const struct emul_insn *i;
+
+	if (!n || !n->decoded)
+		return -1;
+	i = &n->insn;
+	if (i->map != EMUL_MAP_0F || i->opcode != opcode || i->reg != nr || i->lock || i->has_mem)
+		return -1;
+	vcpu->exit.insn_len = i->len;
+	return i->rm;
+}
+
 verdict_t keel_exit_cr_write(struct x86_vcpu *vcpu, int cr, int reg)
 {
 	u64 val;
 	int bad;
 
+	if (reg < 0)
+		reg = noted_gpr(vcpu, 0x22, cr);
 	if (reg < 0)
 		return keel_exit_emulate(vcpu);
 	val = gpr_mode(vcpu, reg);
@@ -216,6 +236,8 @@ verdict_t keel_exit_cr_read(struct x86_vcpu *vcpu, int cr, int reg)
 	u64 val;
 
 	if (reg < 0)
+		reg = noted_gpr(vcpu, 0x20, cr);
+	if (reg < 0)
 		return keel_exit_emulate(vcpu);
 	r = st_read(vcpu, ST_CR | ST_CR3);
 	switch (cr) {
@@ -250,6 +272,8 @@ verdict_t keel_exit_dr(struct x86_vcpu *vcpu, int dr, int reg, bool write)
 
 	if (debug_lend(vcpu))
 		return VERDICT_RESUME;
+	if (reg < 0)
+		reg = noted_gpr(vcpu, write ? 0x23 : 0x21, dr);
 	if (reg < 0)
 		return keel_exit_emulate(vcpu);
 	if (debug_check_dr_access(vcpu, dr, &v))

@@ -78,6 +78,7 @@ struct x86_vcpu {
 	struct vcpu_debug	debug;
 	struct vcpu_emul	emul;
 	struct insn_note	insn_note[INSN_NOTES];
+	u8			insn_note_next;	/* which of two gives way */
 	struct vcpu_mmu		mmu;
 	struct vcpu_apic	apic;
 	u32			mp_state;	/* KVM_MP_STATE_* */
