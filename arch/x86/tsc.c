@@ -14,18 +14,13 @@
 #define TOLERANCE_PPM	250
 
 /* Ticks that the host's TSC lost over suspends, in total; vCPUs make up for it when loaded. */
-static u64 tsc_backward_shift;
+u64 tsc_backward_shift;
 static u64 highest_tsc;
 static DEFINE_RAW_SPINLOCK(suspend_lock);
 
 static u32 host_khz(void)
 {
 	return tsc_khz ?: 1000000;
-}
-
-u64 tsc_suspend_shift(void)
-{
-	return READ_ONCE(tsc_backward_shift);
 }
 
 void tsc_module_init(void)

@@ -49,7 +49,11 @@ void tsc_vcpu_put(struct x86_vcpu *vcpu);
 void tsc_cpu_enabled(void);
 void tsc_cpu_disabled(void);
 /* Changes when the host's TSC has restarted: what was computed from it is void. */
-u64 tsc_suspend_shift(void);
+extern u64 tsc_backward_shift;
+static inline u64 tsc_suspend_shift(void)
+{
+	return READ_ONCE(tsc_backward_shift);
+}
 
 /* What the guest would read when the host's TSC is @host_tsc. */
 u64 guest_tsc(struct x86_vcpu *vcpu, u64 host_tsc);

@@ -56,9 +56,18 @@ static int install(const struct vendor_ops *ops)
 	keel_vendor = *ops;
 	keel_vendor.name = NULL;
 	update_calls(ops);
-	ret = x86_vendor_setup() ?: hw_vendor_added();
+	ret = x86_vendor_setup();
 	if (ret)
-		forget();
+		goto no_setup;
+	ret = hw_vendor_added();
+	if (ret)
+		goto no_hw;
+	return 0;
+
+no_hw:
+	x86_vendor_teardown();
+no_setup:
+	forget();
 	return ret;
 }
 

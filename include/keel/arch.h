@@ -51,6 +51,8 @@ void arch_vcpu_destroy(struct vcpu *vcpu);
 void arch_vcpu_load(struct vcpu *vcpu, int cpu);	/* preemption off */
 void arch_vcpu_put(struct vcpu *vcpu);			/* preemption off */
 void arch_vcpu_sched_in(struct vcpu *vcpu, int cpu);
+/* The registers can be reached only while the vCPU is loaded. Constant while there are vCPUs. */
+extern bool arch_state_needs_load;
 
 /*
  * KVM_RUN: vcpu->mutex held and the vCPU loaded; signal mask, exit_reason and

@@ -409,9 +409,12 @@ void lapic_get_state(struct lapic *a, struct kvm_lapic_state *s)
 {
 	u32 reg;
 
-	memset(s, 0, sizeof(*s));
-	for (reg = 0; reg < LAPIC_REGS_SIZE; reg += 16)
-		state_put(s, reg, lapic_get(a, reg));
+	/* Each register with the 12 bytes behind it. */
+	for (reg = 0; reg < LAPIC_REGS_SIZE; reg += 16) {
+		const u64 slot[2] = { lapic_get(a, reg) };
+
+		memcpy(s->regs + reg, slot, sizeof(slot));
+	}
 	state_put(s, LAPIC_TMCCT, lapic_timer_tmcct(a));
 	/* api.rst, KVM_GET_LAPIC: without the 32-bit format the id stays in bits 31:24. */
 	if (a->mode == LAPIC_X2APIC && !a->domain->x2apic_format)

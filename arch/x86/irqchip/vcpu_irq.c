@@ -390,7 +390,7 @@ static long vcpu_set_vapic_addr(struct ioctl_ctx *c)
 }
 
 static const struct ioctl_row irqchip_vcpu_ioctls_rows[] = {
-	{ KVM_GET_LAPIC,		IOC_VCPU_NOLOAD,	vcpu_get_lapic },
+	{ KVM_GET_LAPIC,		IOC_VCPU_NOLOAD | IOC_FILLS, vcpu_get_lapic },
 	{ KVM_SET_LAPIC,		IOC_VCPU,	vcpu_set_lapic },
 	{ KVM_TPR_ACCESS_REPORTING,	IOC_VCPU,	vcpu_tpr_access_reporting },
 	{ KVM_SET_VAPIC_ADDR,		IOC_VCPU,	vcpu_set_vapic_addr },

@@ -84,6 +84,7 @@ void svm_caps_fill(struct vendor_caps *caps)
 
 	caps->trace_isa = 2;	/* KVM_ISA_SVM of trace.h */
 	caps->nrip = c->nrips;
+	caps->state_in_memory = true;
 	caps->tsc_scaling = c->tsc_ratio;
 	caps->tsc_frac_bits = 32;
 	caps->tsc_max_ratio = SVM_TSC_RATIO_LIMIT;
