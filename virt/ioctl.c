@@ -16,7 +16,7 @@
 #include <keel/vm.h>
 #include <keel/vcpu.h>
 
-/* Arguments up to this size need no allocation: all of the frequent ones, the local APIC's page the largest. */
+/* Arguments up to this size need no allocation: the frequent ones, KVM_GET_LAPIC's the largest. */
 #define STACK_ARG_SIZE	1024
 
 /* Up to this size words one by one are cheaper than setting up a copy. */

@@ -200,7 +200,7 @@ static bool vendor_reads_zero(const struct kvm_cpuid_entry2 *e)
 	return e && (e->ebx == 0x68747541 || e->ebx == 0x6f677948);
 }
 
-/* KVM's leaves move up when a VMM puts Hyper-V's in front of them: the lowest that says KVM, or 0. */
+/* The lowest leaf that says KVM, or 0: they move up when a VMM puts Hyper-V's in front of them. */
 static u32 find_kvm_base(const struct vcpu_cpuid *c)
 {
 	const struct kvm_cpuid_entry2 *e;

@@ -160,8 +160,8 @@ bool keel_fast_wrmsr(struct x86_vcpu *vcpu)
 KEEL_EXPORT(keel_fast_wrmsr);
 
 /*
- * Hardware that does not tell which general register is meant: the MOV 0F @opcode of control or debug register
- * @nr at RIP may have been decoded before. -1: it was not, or it is another instruction.
+ * Hardware that does not tell which general register is meant: the MOV 0F @opcode of control or
+ * debug register @nr at RIP may have been decoded before. -1: it was not, or it is another one.
  */
 static int noted_gpr(struct x86_vcpu *vcpu, u8 opcode, int nr)
 {

@@ -24,7 +24,7 @@ struct kvm_run;
 struct vendor_caps {
 	u32	trace_isa;		/* KVM_ISA_* of the kvm_exit tracepoint */
 	bool	nrip;			/* exits carry the next RIP */
-	bool	state_in_memory;	/* ops that move registers may run with the vCPU not loaded */
+	bool	state_in_memory;	/* fetch and flush need no loaded vCPU */
 	bool	tsc_scaling;
 	u8	tsc_frac_bits;		/* fraction bits of the scaling ratio */
 	u64	tsc_max_ratio;

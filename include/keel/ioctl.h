@@ -44,8 +44,8 @@ enum ioctl_flags {
 	IOC_SRCU	= 1 << 5,	/* inside an SRCU reader of vm->srcu */
 	IOC_OUT_ON_E2BIG = 1 << 6,	/* copy the result out on -E2BIG too (counts) */
 	IOC_INPUT	= 1 << 7,	/* the argument is input only, whatever the direction in cmd says */
-	IOC_FILLS	= 1 << 8,	/* the handler writes every byte of an output, so it need not be zeroed first */
-	IOC_VCPU_STATE	= 1 << 9,	/* registers alone: as IOC_VCPU, but loaded only if the hardware wants it */
+	IOC_FILLS	= 1 << 8,	/* the handler writes all of an output: not zeroed before */
+	IOC_VCPU_STATE	= 1 << 9,	/* as IOC_VCPU, loaded only if registers need that */
 };
 
 struct ioctl_row {

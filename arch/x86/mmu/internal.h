@@ -69,9 +69,9 @@ static inline void s2e_clear_bits(u64 *entry, u64 bits)
  * ---- table.c: memory of tables ----
  *
  * A table's struct page is ours while the table lives: lru links what was cut out. private holds the
- * numbers of leaves and of tables in it, for the statistics and so that nobody looks for more entries than
- * there are; once cut out, the level; with KEEL_DEBUG=1 also the number of the clearing (flush_proof.c).
- * With mmu_lock held for write the numbers are exact.
+ * numbers of leaves and of tables in it, for the statistics and so that nobody looks for more
+ * entries than there are; once cut out, the level; with KEEL_DEBUG=1 also the number of the
+ * clearing (flush_proof.c). With mmu_lock held for write the numbers are exact.
  */
 #define PRIVATE_TABLES_SHIFT	10
 #define PRIVATE_LEVEL_SHIFT	20
@@ -102,7 +102,10 @@ static inline unsigned int table_entries(u64 *table)
 	return PRIVATE_LEAVES(private) + PRIVATE_TABLES(private);
 }
 
-/* @nr tables at least in the vCPU's cache: MMU_CACHE_TABLES are enough for any fault. May sleep. 0 or -ENOMEM. */
+/*
+ * At least @nr tables in the vCPU's cache: MMU_CACHE_TABLES are enough for any fault. May sleep.
+ * 0 or -ENOMEM.
+ */
 int table_cache_fill(struct x86_vcpu *vcpu, unsigned int nr);
 
 /* A zeroed table from the cache, or NULL; give it back if it was not used. */

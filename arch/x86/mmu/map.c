@@ -7,7 +7,7 @@ static bool link_table(struct x86_vcpu *vcpu, struct s2_pos *pos)
 {
 	u64 *table = table_cache_take(vcpu);
 
-	/* One is kept as a rule; the caller knows what to do when a new part of the tree wants more. */
+	/* One is kept as a rule; the caller sees to it when a new part of the tree wants more. */
 	if (unlikely(!table))
 		return false;
 	pos->val = s2e_make_table(virt_to_phys(table));
