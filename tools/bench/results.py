@@ -120,6 +120,8 @@ def unsteady(runs):
     first, second = runs[:2]
     out = []
     for path, x in first.rows.items():
+        if path not in second.rows:     # the guest boots once a side
+            continue
         y = second.rows[path]
         off = abs(x - y) / max(x, y, 1) * 100
         if off > REPEAT[first.kinds[path]] and abs(x - y) > 8:
@@ -135,7 +137,7 @@ def mean(runs, path, what='rows'):
 def table(stock, keel):
     """Rows: path, stock, Keel, ratio, and the same weighted."""
     rows = []
-    for path in keel[0].rows:
+    for path in (p for p in keel[0].rows if p in stock[0].rows):
         s, k = mean(stock, path), mean(keel, path)
         sw, kw = mean(stock, path, 'weighted'), mean(keel, path, 'weighted')
         rows.append({'path': path, 'stock': round(s), 'keel': round(k), 'ratio': round(k / s, 3) if s else 0,
