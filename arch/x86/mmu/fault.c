@@ -92,32 +92,44 @@ static enum map_result install(struct x86_vcpu *vcpu, const struct memslot *slot
 	read_unlock(&vm->mmu_lock);
 	if (unlikely(done == MAP_CONFLICT))
 		done = resolve_conflict(vcpu, slot, r, seq);
-
-	if (done == MAP_DONE)
-		vcpu->v.stats.pf_fixed++;
-	else
-		vcpu->v.stats.pf_spurious++;
 	return done;
 }
 
-static int try_map(struct x86_vcpu *vcpu, const struct memslot *slot, const struct s2_want *w,
-		   int *level)
+/*
+ * With a table at hand, which is all that a fault wants as a rule. Where more of the tree is missing
+ * each round adds one, and the page is still the one that was looked up if nothing was invalidated.
+ */
+static int install_with_tables(struct x86_vcpu *vcpu, const struct memslot *slot,
+			       struct map_request *r, unsigned long seq, enum map_result *done)
+{
+	int rounds = 0, err;
+
+	do {
+		err = vcpu->mmu.nr_cached ? 0 : table_cache_fill(vcpu, 1);
+		if (err)
+			return err;
+		*done = install(vcpu, slot, r, seq);
+	} while (*done == MAP_RETRY && !vcpu->mmu.nr_cached && ++rounds < MMU_CACHE_TABLES);
+
+	if (*done == MAP_DONE)
+		vcpu->v.stats.pf_fixed++;
+	else
+		vcpu->v.stats.pf_spurious++;
+	return 0;
+}
+
+int s2_map_slot_page(struct x86_vcpu *vcpu, const struct memslot *slot, const struct s2_want *w,
+		     int *level)
 {
 	struct vm *vm = vcpu->v.vm;
 	struct map_request r = { .gfn = w->gfn };
 	hva_t hva = memslot_hva(slot, w->gfn);
 	struct host_page hp;
-	enum map_result done;
+	enum map_result done = MAP_RETRY;
 	unsigned long seq;
 	bool can_write, nx;
 	int err;
 
-	/* More than one is wanted where nothing of the tree is there yet. */
-	if (unlikely(!vcpu->mmu.nr_cached)) {
-		err = table_cache_fill(vcpu, 1);
-		if (err)
-			return err;
-	}
 	seq = notifier_seq(vm);
 	err = hva_to_host_page(hva, w->write, &hp);
 	if (unlikely(err))
@@ -140,20 +152,12 @@ static int try_map(struct x86_vcpu *vcpu, const struct memslot *slot, const stru
 		.old		= w->ahead,
 	};
 	dawdle(DAWDLE_FAULT);
-	done = install(vcpu, slot, &r, seq);
+	err = install_with_tables(vcpu, slot, &r, seq, &done);
 	*level = r.level;
 	host_page_put(&hp, can_write);
-	return done == MAP_DONE || done == MAP_SPURIOUS ? 0 : -EAGAIN;
-}
-
-int s2_map_slot_page(struct x86_vcpu *vcpu, const struct memslot *slot, const struct s2_want *w,
-		     int *level)
-{
-	int err = try_map(vcpu, slot, w, level);
-
-	if (likely(err != -EAGAIN) || vcpu->mmu.nr_cached)
+	if (err)
 		return err;
-	return table_cache_fill(vcpu, MMU_CACHE_TABLES) ?: try_map(vcpu, slot, w, level);
+	return done == MAP_DONE || done == MAP_SPURIOUS ? 0 : -EAGAIN;
 }
 
 static verdict_t map_page(struct x86_vcpu *vcpu, const struct memslot *slot, gfn_t gfn,
