@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import statistics
 
 # What dear instructions cost beyond one plain instruction, in such instructions. Cycles are taken
 # as instructions of a core that does one a cycle.
@@ -57,8 +58,15 @@ class Side:
     """One run of one KVM: figures by path, kinds, state, exits of a guest's boot."""
 
     def __init__(self, name):
-        self.name, self.rows, self.weighted, self.counts = name, {}, {}, {}
+        self.name, self.rows, self.weighted, self.all = name, {}, {}, {}
         self.state, self.exits, self.kinds = {}, {}, {}
+
+    def add(self, path, kind, plain, weighted):
+        """One measurement of several: their median counts, for the host does other things now and then."""
+        self.all.setdefault(path, []).append((plain, weighted))
+        self.rows[path] = statistics.median(p for p, _ in self.all[path])
+        self.weighted[path] = statistics.median(w for _, w in self.all[path])
+        self.kinds[path] = kind
 
 
 def row_figures(words, classes, lines):
@@ -93,8 +101,7 @@ def parse(text, counted):
         elif words[0] == 'exits':
             sides[-1].exits[words[1]] = int(words[2])
         elif words[0] == 'value':
-            sides[-1].rows[words[1]] = sides[-1].weighted[words[1]] = int(words[2])
-            sides[-1].kinds[words[1]] = 'bytes'
+            sides[-1].add(words[1], 'bytes', int(words[2]), int(words[2]))
         elif words[0] == 'row':
             path, kind = words[1], words[2]
             figures = row_figures(words, classes, lines)
@@ -102,9 +109,7 @@ def parse(text, counted):
             if path == 'floor':
                 floor = (figures['total'], weighted)
                 continue
-            s = sides[-1]
-            s.rows[path], s.weighted[path], s.kinds[path] = figures['total'], weighted, kind
-            s.counts[path] = figures
+            sides[-1].add(path, kind, figures['total'], weighted)
     return floor, sides, notes
 
 
@@ -116,16 +121,16 @@ def differences(a, b):
 
 
 def unsteady(runs):
-    """Paths whose two runs differ by more than they may."""
+    """Paths whose two runs differ by more than they may, and how."""
     first, second = runs[:2]
-    out = []
+    out = {}
     for path, x in first.rows.items():
         if path not in second.rows:     # the guest boots once a side
             continue
         y = second.rows[path]
         off = abs(x - y) / max(x, y, 1) * 100
         if off > REPEAT[first.kinds[path]] and abs(x - y) > 8:
-            out.append(f'{first.name} {path}: {x:.0f} and {y:.0f}, {off:.1f} %')
+            out[path] = f'{first.name} {path}: {x:.0f} and {y:.0f}, {off:.1f} %'
     return out
 
 
