@@ -471,17 +471,11 @@ verdict_t keel_exit_entry_failed(struct x86_vcpu *vcpu, u64 hw_reason)
 }
 KEEL_EXPORT(keel_exit_entry_failed);
 
-verdict_t keel_exit_stage2(struct x86_vcpu *vcpu, const struct x86_s2_fault *f)
+/* An access where no memory is. */
+static verdict_t device_access(struct x86_vcpu *vcpu, const struct x86_s2_fault *f)
 {
 	struct insn_note *n;
-	bool emulate = false;
 	verdict_t v;
-
-	vcpu->v.stats.pf_taken++;
-	trace_kvm_page_fault(st_read(vcpu, ST_RIP)->rip, f->gpa, f->write | f->exec << 4);
-	v = mmu_fault(vcpu, f, &emulate);
-	if (likely(!emulate))
-		return v;
 
 	/* A device access while an event is pushed: the stack or a descriptor lies in MMIO. */
 	if (unlikely(vcpu->exit.event_cut_short))
@@ -501,7 +495,24 @@ verdict_t keel_exit_stage2(struct x86_vcpu *vcpu, const struct x86_s2_fault *f)
 	vcpu->emul.fault_gpa = INVALID_GPA;
 	return v;
 }
+
+verdict_t keel_exit_stage2(struct x86_vcpu *vcpu, const struct x86_s2_fault *f)
+{
+	bool emulate = false;
+	verdict_t v;
+
+	vcpu->v.stats.pf_taken++;
+	trace_kvm_page_fault(st_read(vcpu, ST_RIP)->rip, f->gpa, f->write | f->exec << 4);
+	v = mmu_fault(vcpu, f, &emulate);
+	return likely(!emulate) ? v : device_access(vcpu, f);
+}
 KEEL_EXPORT(keel_exit_stage2);
+
+verdict_t keel_exit_apic_access(struct x86_vcpu *vcpu, const struct x86_s2_fault *f)
+{
+	return device_access(vcpu, f);
+}
+KEEL_EXPORT(keel_exit_apic_access);
 
 verdict_t keel_exit_emulate(struct x86_vcpu *vcpu)
 {

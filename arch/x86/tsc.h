@@ -67,6 +67,7 @@ u64 guest_tsc_to_ns(struct x86_vcpu *vcpu, u64 ticks);
 /* The rate at which the guest's TSC really counts; tsc.khz is what userspace asked for. */
 u32 tsc_real_khz(struct x86_vcpu *vcpu);
 u64 keel_tsc_scale(u64 tsc, u64 ratio);
+u32 tsc_host_khz(void);
 
 /* MSRs. */
 void tsc_write(struct x86_vcpu *vcpu, u64 val, bool host);	/* IA32_TSC */

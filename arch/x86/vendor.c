@@ -8,12 +8,13 @@
 
 #define X(op) DEFINE_STATIC_CALL_NULL(keel_v_##op, *((struct vendor_ops *)0)->op);
 VENDOR_OPS(X)
+VENDOR_OPT_OPS(X)
 #undef X
 
 struct vendor_ops keel_vendor;
 static DEFINE_MUTEX(vendor_lock);
 
-/* Every operation is mandatory. */
+/* All of VENDOR_OPS are mandatory. */
 static bool ops_complete(const struct vendor_ops *ops)
 {
 	bool missing = false;
@@ -29,6 +30,7 @@ static void update_calls(const struct vendor_ops *ops)
 {
 #define X(op) static_call_update(keel_v_##op, ops->op);
 	VENDOR_OPS(X)
+	VENDOR_OPT_OPS(X)
 #undef X
 }
 

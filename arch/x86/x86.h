@@ -39,6 +39,7 @@ enum {
 	REQ_MSR_FILTER,
 	REQ_STEAL_UPDATE,
 	REQ_GUEST_TLB_FLUSH,
+	REQ_LOG_SYNC,			/* an exit was wanted, nothing else */
 };
 
 struct x86_vm {

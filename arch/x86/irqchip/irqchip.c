@@ -47,6 +47,7 @@ void irqchip_vm_init(struct x86_vm *vm)
 
 	chip->mode = IRQCHIP_NONE;
 	chip->domain.broadcast_quirk = true;
+	chip->domain.posting = keel_vendor.caps.hw_apicv;
 	mutex_init(&chip->grow_mutex);
 	spin_lock_init(&chip->map_lock);
 	pic_dev_init(vm);

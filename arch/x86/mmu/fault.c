@@ -81,7 +81,7 @@ static enum map_result install(struct x86_vcpu *vcpu, const struct memslot *slot
 {
 	struct vm *vm = vcpu->v.vm;
 	enum map_result done = MAP_RETRY;
-	bool dirty = memslot_logged(slot) && r->rights.write;
+	bool dirty = memslot_logged(slot) && r->rights.write && !r->rights.log;
 
 	read_lock(&vm->mmu_lock);
 	if (!page_is_stale(vm, seq, memslot_hva(slot, r->gfn), r->level)) {
@@ -127,7 +127,7 @@ int s2_map_slot_page(struct x86_vcpu *vcpu, const struct memslot *slot, const st
 	struct host_page hp;
 	enum map_result done = MAP_RETRY;
 	unsigned long seq;
-	bool can_write, nx;
+	bool can_write, nx, hw_log;
 	int err;
 
 	seq = notifier_seq(vm);
@@ -143,10 +143,13 @@ int s2_map_slot_page(struct x86_vcpu *vcpu, const struct memslot *slot, const st
 		r.level = 1;
 		r.split = true;
 	}
+	/* Without hardware that logs, a page of the dirty log becomes writable by being written to. */
+	hw_log = memslot_logged(slot) && !w->write && r.level == 1 &&
+		 READ_ONCE(vm_mmu(vm)->hw_log);
 	r.rights = (struct s2e_rights) {
 		.host_write	= can_write,
-		/* A page of the dirty log becomes writable by being written to. */
-		.write		= can_write && (w->write || !memslot_logged(slot)),
+		.write		= can_write && (w->write || !memslot_logged(slot) || hw_log),
+		.log		= hw_log,
 		.exec		= !nx || w->exec,
 		.device		= pfn_is_device(&hp),
 		.old		= w->ahead,
@@ -210,6 +213,10 @@ verdict_t mmu_fault(struct x86_vcpu *vcpu, const struct x86_s2_fault *f, bool *e
 
 	idx = srcu_read_lock(&vm->srcu);
 	slot = vcpu_memslot(&vcpu->v, gfn);
+	if (unlikely(gfn == APIC_ACCESS_GFN && !slot && irqchip_map_access_page(vcpu, gfn))) {
+		srcu_read_unlock(&vm->srcu, idx);
+		return VERDICT_RESUME;
+	}
 	*emulate = !slot || (f->write && memslot_readonly(slot));
 	if (!*emulate)
 		v = fault_in_slot(vcpu, slot, gfn, f);
