@@ -71,6 +71,12 @@ static long vm_types(struct x86_vm *vm)
 	return BIT(KVM_X86_DEFAULT_VM);
 }
 
+/* The default, whatever a VM has. */
+static long apic_bus_ns(struct x86_vm *vm)
+{
+	return LAPIC_BUS_NS;
+}
+
 /* By number. @vm is NULL on the system fd. */
 static long (*const x86_caps[])(struct x86_vm *vm) = {
 	[KVM_CAP_HLT]				= always,
@@ -115,6 +121,9 @@ static long (*const x86_caps[])(struct x86_vm *vm) = {
 	[KVM_CAP_IRQ_INJECT_STATUS]		= always,
 	[KVM_CAP_VAPIC]				= always,
 	[KVM_CAP_TSC_DEADLINE_TIMER]		= always,
+	[KVM_CAP_EXIT_ON_EMULATION_FAILURE]	= always,
+	[KVM_CAP_VM_DISABLE_NX_HUGE_PAGES]	= always,
+	[KVM_CAP_X86_APIC_BUS_CYCLES_NS]	= apic_bus_ns,
 	[KVM_CAP_XSAVE]				= always,
 	[KVM_CAP_XCRS]				= has_xsave,
 	[KVM_CAP_XSAVE2]			= xsave2_size,

@@ -290,6 +290,19 @@ verdict_t keel_exit_dr(struct x86_vcpu *vcpu, int dr, int reg, bool write)
 }
 KEEL_EXPORT(keel_exit_dr);
 
+/* A guest that takes itself for another vendor's CPU has instructions that this one lacks. */
+static verdict_t undefined_insn(struct x86_vcpu *vcpu)
+{
+	verdict_t v;
+
+	if (hypercall_undefined(vcpu, &v))
+		return v;
+	if (vcpu->cpuid.zero_out_of_range != keel_vendor.caps.reads_zero)
+		return keel_exit_emulate(vcpu);
+	keel_raise_ud(vcpu);
+	return VERDICT_RESUME;
+}
+
 verdict_t keel_exit_exception(struct x86_vcpu *vcpu, u8 vector, bool has_error, u32 err,
 			      u64 payload)
 {
@@ -298,7 +311,7 @@ verdict_t keel_exit_exception(struct x86_vcpu *vcpu, u8 vector, bool has_error, 
 	case VEC_BP:
 		return debug_exception(vcpu, vector, payload);
 	case VEC_UD:
-		return keel_exit_emulate(vcpu);
+		return undefined_insn(vcpu);
 	case VEC_MC:
 		/* The host's handler has run; the guest sees nothing of it. */
 		return VERDICT_RESUME;

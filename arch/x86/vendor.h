@@ -37,6 +37,8 @@ struct vendor_caps {
 	bool	stage2_exec_only;
 	bool	stage2_ad;
 	u8	stage2_format;		/* MMU_FMT_*, arch/x86/mmu/pte.h */
+	u8	hypercall_op;		/* last byte of this vendor's hypercall instruction, HYPERCALL_* */
+	bool	reads_zero;		/* CPUID leaves out of range read 0: how this vendor's guests are told */
 	u16	dirty_log_batch;	/* pages that the hardware logs before it exits; 0: it does not */
 };
 

@@ -57,6 +57,7 @@ struct x86_vm {
 	bool			exception_payload;
 	bool			max_vcpu_id_set;
 	bool			triple_fault_event;
+	bool			exit_on_emul_failure;	/* at CPL 3 too */
 	bool			x2apic_format;		/* KVM_X2APIC_API_USE_32BIT_IDS */
 	bool			x2apic_broadcast_off;	/* KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK */
 	bool			bus_lock_exit;

@@ -147,6 +147,18 @@ int irqchip_create_split(struct x86_vm *vm, u32 nr_routes)
 	return 0;
 }
 
+int irqchip_set_bus_ns(struct x86_vm *vm, u64 ns)
+{
+	if (!ns || ns > LAPIC_MAX_BUS_NS)
+		return -EINVAL;
+	if (vm->irqchip.mode == IRQCHIP_NONE)
+		return -ENXIO;
+	if (vm->vm.created_vcpus)
+		return -EINVAL;
+	vm->irqchip.bus_ns = ns;
+	return 0;
+}
+
 /* ---- ioctls ---- */
 
 static int get_chip(struct x86_vm *vm, struct kvm_irqchip *chip)

@@ -58,6 +58,7 @@ struct vm_pit {
 /* The devices lie in the VM object: nothing to allocate, nothing to free too early. */
 struct vm_irqchip {
 	u8	mode;		/* enum irqchip_mode; release-stored when creation is complete */
+	u32	bus_ns;		/* [c] of the local APICs' timers; 0: LAPIC_BUS_NS */
 	u32	split_pins;	/* GSIs of the I/O APIC in userspace, from 0 */
 	unsigned long split_level[4];	/* [x] vectors that these raise as levels */
 	struct lapic_domain domain;
@@ -173,6 +174,8 @@ void irqchip_api_changed(struct x86_vm *vm);
 
 /* KVM_CAP_SPLIT_IRQCHIP: -EEXIST, -EINVAL. vm->lock held. */
 int irqchip_create_split(struct x86_vm *vm, u32 nr_routes);
+/* ns of a tick of the APIC timers' bus. 0, -ENXIO without local APICs, -EINVAL: too long, too late. vm->lock. */
+int irqchip_set_bus_ns(struct x86_vm *vm, u64 ns);
 
 /*
  * hw_apic.c: the CPU keeps the register page while the guest runs. keel_apic_hw() decides whether it does

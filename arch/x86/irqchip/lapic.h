@@ -17,6 +17,10 @@
 
 enum lapic_mode { LAPIC_OFF, LAPIC_XAPIC, LAPIC_X2APIC };
 
+#define LAPIC_BUS_NS		1u		/* of KVM's APIC: 1 GHz */
+/* The longest count, by the largest divisor, stays far below what a clock holds. */
+#define LAPIC_MAX_BUS_NS	(1u << 22)
+
 struct lapic_timer {
 	u64	deadline;	/* [t] next expiry in ns of lapic_in_now(), 0: not armed */
 	u64	period;		/* [t] ns of a periodic timer, clamped; 0 otherwise */
@@ -50,6 +54,7 @@ struct lapic {
 	bool		eoi_suppress_works;	/* and the EOI is in fact kept from the I/O APIC */
 	bool		tsc_deadline_offered;
 	u32		min_period_ns;	/* shortest period of a periodic timer */
+	u32		bus_ns;		/* a tick of divisor 1; 1 to LAPIC_MAX_BUS_NS */
 };
 
 /* What all local APICs of a VM share. */

@@ -229,6 +229,7 @@ int irqchip_vcpu_init(struct x86_vcpu *vcpu)
 	}
 	apic->lapic.min_period_ns = min_t(u64, U32_MAX, (u64)max(keel_min_timer_period_us, 1u) *
 					  NSEC_PER_USEC);
+	apic->lapic.bus_ns = chip->bus_ns ?: LAPIC_BUS_NS;
 	if (!is_bsp(vcpu))
 		vcpu->mp_state = KVM_MP_STATE_UNINITIALIZED;
 	return 0;

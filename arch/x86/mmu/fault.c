@@ -138,7 +138,7 @@ int s2_map_slot_page(struct x86_vcpu *vcpu, const struct memslot *slot, const st
 	can_write = hp.writable && !memslot_readonly(slot);
 	r.pfn = hp.pfn;
 	r.level = s2_map_level(vm, slot, w->gfn, hp.pfn);
-	nx = r.level > 1 && READ_ONCE(s2_nx_huge);
+	nx = r.level > 1 && READ_ONCE(s2_nx_huge) && !vm_mmu(vm)->nx_huge_off;
 	if (nx && w->exec) {
 		r.level = 1;
 		r.split = true;

@@ -25,6 +25,7 @@ struct x86_s2_fault;
 struct vm_mmu {
 	u64			*root[KEEL_ADDRESS_SPACES];	/* set once, by cmpxchg */
 	int			levels;		/* [c] depth: 4 or 5 */
+	bool			nx_huge_off;	/* [c] KVM_CAP_VM_DISABLE_NX_HUGE_PAGES */
 	int			max_level;	/* [c] largest leaf: 1 (4K) to 3 (1G) */
 	spinlock_t		free_lock;
 	struct list_head	unlinked;	/* free_lock: cut out, not yet flushed */

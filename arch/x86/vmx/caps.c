@@ -7,6 +7,7 @@
 #include <asm/processor.h>
 #include "virt/compat/compat.h"
 #include "virt/compat/compat_x86.h"
+#include "arch/x86/hypercall.h"
 #include "arch/x86/mmu/pte.h"
 #include "arch/x86/vmx/vmx.h"
 
@@ -235,4 +236,5 @@ void vmx_caps_fill(struct vendor_caps *caps)
 	caps->stage2_format = MMU_FMT_EPT;
 	caps->hw_apicv = c->apicv;
 	caps->dirty_log_batch = c->pml ? VMX_PML_ENTRIES : 0;
+	caps->hypercall_op = HYPERCALL_VMCALL;
 }

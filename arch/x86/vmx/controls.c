@@ -15,6 +15,7 @@
 #include <asm/processor-flags.h>
 #include <asm/trapnr.h>
 #include "virt/compat/compat.h"
+#include "arch/x86/hypercall.h"
 #include "arch/x86/vmx/vmx.h"
 
 /* #AC and #DB always: their delivery can raise them again without end (CVE-2015-5307, -8104). */
@@ -131,8 +132,8 @@ static u32 exception_bitmap(struct x86_vcpu *vcpu)
 
 	if (debug_wants_bp(&vcpu->debug))
 		exc |= BIT(X86_TRAP_BP);
-	/* A guest that takes itself for another vendor's CPU has instructions that this one lacks: VMMCALL. */
-	if (vcpu->cpuid.zero_out_of_range)
+	/* Instructions that this CPU does not have: VMMCALL, SYSCALL outside 64-bit mode. */
+	if (keel_hypercall_wants_ud(vcpu))
 		exc |= BIT(X86_TRAP_UD);
 	return exc;
 }
