@@ -47,7 +47,8 @@ bool mmu_apic_page_map(struct x86_vcpu *vcpu, gfn_t gfn)
 	};
 	enum map_result done = MAP_RETRY;
 
-	if (!mmu->apic_page || READ_ONCE(mmu->apic_page_off) || table_cache_fill(vcpu))
+	if (!mmu->apic_page || READ_ONCE(mmu->apic_page_off) ||
+	    table_cache_fill(vcpu, MMU_CACHE_TABLES))
 		return false;
 	r.pfn = page_to_pfn(mmu->apic_page);
 	read_lock(&vm->mmu_lock);
