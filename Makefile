@@ -7,8 +7,6 @@ HOST ?= emulated
 KERNEL ?= 6.12
 KVM ?= keel
 TEST := tools/testing/host
-# Minutes after which check and check-debug end themselves.
-budget := $(if $(BUDGET),--budget $(BUDGET))
 
 all: modules
 
@@ -57,7 +55,7 @@ shell: deps
 check: deps
 	@scripts/fetch-qemu > /dev/null
 	@scripts/fetch-linux-tools > /dev/null
-	@$(TEST)/check --kvm $(KVM) --host $(HOST) $(budget) $(if $(V),-v) $(foreach o,$(ONLY),--only '$(o)')
+	@$(TEST)/check --kvm $(KVM) --host $(HOST) $(if $(V),-v) $(foreach o,$(ONLY),--only '$(o)')
 
 check-long: deps
 	@scripts/fetch-qemu > /dev/null
@@ -85,7 +83,7 @@ check-debug: deps
 	@scripts/fetch-qemu > /dev/null
 	@scripts/fetch-linux-tools > /dev/null
 	@scripts/build-debug-kernel > /dev/null
-	@$(TEST)/check --debug $(budget) $(if $(V),-v) $(foreach o,$(ONLY),--only '$(o)')
+	@$(TEST)/check --debug $(if $(V),-v) $(foreach o,$(ONLY),--only '$(o)')
 
 lint: deps
 	@scripts/lint
