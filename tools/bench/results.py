@@ -176,6 +176,10 @@ def show_exits(stock, keel):
     print(f'{"all":24}{a:>11}{b:>11}{b / a:>7.2f}')
 
 
+# JSON has no comments.
+LICENSE = 'SPDX-License-Identifier: GPL-2.0-only'
+
+
 def load(path):
     if not os.path.exists(path):
         return {}
@@ -184,7 +188,7 @@ def load(path):
 
 
 def save(path, kernel, meta, floor, rows):
-    data = load(path)
+    data = {'license': LICENSE, **load(path)}
     data[kernel] = {'meta': meta, 'floor': floor and round(floor[0]),
                     'paths': {r['path']: [r['stock'], r['keel'], r['ratio'], r['ratio_w']]
                               for r in rows}}
