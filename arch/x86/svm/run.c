@@ -159,8 +159,7 @@ static void fetch_common(struct svm_vcpu *svm)
 	r->gpr[R_RSP] = s->rsp;
 	r->int_shadow = svm->vmcb->control.int_state & INT_STATE_SHADOW ?
 			SHADOW_STI | SHADOW_MOV_SS : 0;
-	svm_fetch_cs(svm);
-	svm->x.known |= ST_RIP | ST_RFLAGS | ST_RSP | ST_SHADOW | ST_EFER | ST_CS;
+	svm->x.known |= ST_RIP | ST_RFLAGS | ST_RSP | ST_SHADOW | ST_EFER;
 }
 
 /*
