@@ -15,8 +15,8 @@ help:
 	@echo 'make load|unload     load or unload them on this machine (as root)'
 	@echo 'make run             boot a Linux guest on Keel in an emulated test host'
 	@echo 'make shell           a shell in such a test host, with the modules loaded'
-	@echo 'make check           all tests, less than an hour on 2 idle CPUs; V=1 names each'
-	@echo 'make check-debug     once more in a debug kernel (KASAN, lockdep, ...), about 25 minutes'
+	@echo 'make check           all tests, ends itself after 80 minutes; V=1 names each'
+	@echo 'make check-debug     once more in a debug kernel (KASAN, lockdep, ...)'
 	@echo 'make check-long      with the full cross of guests: many hours'
 	@echo "make check-upstream  the kernel's own KVM selftests and rust's kvm-ioctls, on both KVMs"
 	@echo 'make bench           instructions per operation, beside the kernel'"'"'s own KVM, about 15 minutes'
