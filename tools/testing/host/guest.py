@@ -17,8 +17,21 @@ READY = 'KT: ready'
 LIMIT = int(os.environ.get('GUEST_LIMIT', '240'))      # seconds of silence, of most waits
 
 
+# What ends a guest for good; the console shows the second.
+STOPPED = re.compile(r'^KVM internal error|^KVM: entry failed|^error: kvm run failed', re.M)
+PANIC = re.compile(r'Kernel panic - not syncing')
+
+
 class GuestError(Exception):
     """The guest or its VMM did not do what the test waits for."""
+
+
+class GuestDied(GuestError):
+    """The guest panicked, or KVM gave it up. text: all that it said last."""
+
+    def __init__(self, why, text):
+        super().__init__(f'{why}: {text[-300:]!r}')
+        self.text = text
 
 
 def exit_trace(seconds, lines=400):
@@ -56,17 +69,14 @@ class Guest:
         self.log = open(self.logpath, 'ab', buffering=0)
         self.text = ''          # console output not looked at yet
         self.boots = 0
+        self.may_panic = False
         self.proc = None
         self.events = []
 
     # --- command line -------------------------------------------------
 
     def binary(self):
-        if self.client == '7.2':
-            return ['qemu-system-x86_64']
-        base = os.path.join(l1.CACHE, 'qemu/current/usr')
-        return [f'{base}/bin/qemu-system-x86_64', '-L', f'{base}/share/qemu',
-                '-L', f'{base}/share/seabios', '-L', '/usr/lib/ipxe/qemu']
+        return l1.qemu_command(self.client)
 
     def cpu_option(self):
         cpu = self.cpu
@@ -150,11 +160,27 @@ class Guest:
                 self.seen = self.text[:m.start()]
                 self.text = self.text[m.end():]
                 return m
+            self.check_alive()
             if time.monotonic() > end:
                 raise GuestError(f'no "{what or pattern}" in {limit} s; ' + self.state())
             if not self.pump(1) and not rx.search(self.text):
                 raise GuestError(f'VMM ended with {self.proc.wait()} before '
                                  f'"{what or pattern}"; last: {self.text[-300:]!r}')
+
+    def check_alive(self):
+        """A guest that has died is not waited for."""
+        if STOPPED.search(self.text):
+            self.drain()
+            raise GuestDied('KVM gave the guest up', self.text)
+        if not self.may_panic and PANIC.search(self.text):
+            self.drain()
+            raise GuestDied('the guest panicked', self.text)
+
+    def drain(self):
+        """The rest of what comes with a death: registers, or a trace."""
+        end = time.monotonic() + 5
+        while time.monotonic() < end and self.pump(1):
+            pass
 
     def state(self):
         """Where a silent guest is: for the log all registers, for the caller the RIPs."""
@@ -234,6 +260,7 @@ class Guest:
         limit = limit or self.limit
         end = time.monotonic() + limit
         while self.pump(1):
+            self.check_alive()
             if time.monotonic() > end:
                 raise GuestError(f'VMM did not end in {limit} s; ' + self.state())
         rc = self.proc.wait(timeout=60)

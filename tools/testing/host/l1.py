@@ -78,6 +78,15 @@ def log_complaints(text, allow=None):
             if BAD_LOG.search(line) and not (allow and re.search(allow, line))]
 
 
+def qemu_command(version):
+    """QEMU 7.2 is the system's, 10 is in the cache (scripts/fetch-qemu)."""
+    if version == '7.2':
+        return ['qemu-system-x86_64']
+    base = os.path.join(CACHE, 'qemu/current/usr')
+    return [f'{base}/bin/qemu-system-x86_64', '-L', f'{base}/share/qemu',
+            '-L', f'{base}/share/seabios', '-L', '/usr/lib/ipxe/qemu']
+
+
 class L1:
     """One test host.  run() boots it, runs the job and returns the exit code."""
 
@@ -85,7 +94,7 @@ class L1:
 
     def __init__(self, kernel='6.1', kvm='stock', smp=1, cpu='max', memory=2048,
                  append='', timeout=1800, icount=False, kvm_opts='', vendor_opts='',
-                 name='l1', build=None, qemu='qemu-system-x86_64', qemu_args=(),
+                 name='l1', build=None, qemu=None, qemu_args=(),
                  env=None, allow_log=None, reboot=False, interactive=False,
                  thread=None, out=None):
         self.kdir = kernel_dir(kernel)
@@ -94,10 +103,12 @@ class L1:
         self.append, self.timeout, self.icount = append, timeout, icount
         self.kvm_opts, self.vendor_opts = kvm_opts, vendor_opts
         self.build = build or os.path.join(BUILD, self.release)
-        self.qemu, self.qemu_args = qemu, list(qemu_args)
         self.env = dict(env or {})
         self.allow_log, self.reboot, self.interactive = allow_log, reboot, interactive
         self.thread = thread or ('single' if smp == 1 else 'multi')
+        # With a thread for each CPU the system's QEMU breaks guests far more often.
+        self.qemu = [qemu] if qemu else qemu_command('7.2' if self.thread == 'single' else '10')
+        self.qemu_args = list(qemu_args)
         self.out = out or sys.stdout.buffer
         runs = os.path.join(BUILD, 'l1')
         os.makedirs(runs, exist_ok=True)
@@ -147,7 +158,7 @@ class L1:
         initrd = initramfs(self.kdir, os.path.join(HERE, 'l1-init'), L1_MODULES)
         append = ('console=ttyS0 loglevel=5 panic=-1 oops=panic tsc=reliable '
                   'sysrq_always_enabled no_timer_check ' + self.tsc_option() + self.append)
-        cmd = [self.qemu, '-M', 'q35', '-accel', f'{accel},tb-size=512', '-cpu', self.cpu,
+        cmd = [*self.qemu, '-M', 'q35', '-accel', f'{accel},tb-size=512', '-cpu', self.cpu,
                '-smp', str(self.smp), '-m', str(self.memory), '-nodefaults', '-display', 'none',
                '-no-user-config', '-kernel', f'{self.kdir}/boot/vmlinuz-{self.release}',
                '-initrd', initrd, '-append', append,
