@@ -133,6 +133,8 @@ long dirty_log_get(struct ioctl_ctx *c)
 
 	mutex_lock(&vm->slots_lock);
 	slot = logged_slot(vm, log->slot);
+	if (!IS_ERR(slot))
+		arch_dirty_log_sync(vm);
 	if (IS_ERR(slot))
 		err = PTR_ERR(slot);
 	else if (!vm->manual_dirty_protect)

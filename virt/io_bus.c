@@ -16,6 +16,9 @@
 #define MAX_DEVICES	1000
 #define MAX_IOEVENTFDS	32768
 
+/* A place on a bus fits into vcpu->bus_hint. */
+static_assert(MAX_DEVICES + MAX_IOEVENTFDS <= U16_MAX);
+
 static struct io_bus *bus_locked(struct vm *vm, int bus)
 {
 	return rcu_dereference_protected(vm->bus[bus], lockdep_is_held(&vm->slots_lock) ||
@@ -136,6 +139,13 @@ void io_bus_destroy(struct vm *vm)
 	}
 }
 
+/* Do exactly @n ranges begin at @addr or before? */
+static bool is_ranges_up_to(const struct io_bus *bus, unsigned int n, gpa_t addr)
+{
+	return n <= bus->nr && (!n || bus->range[n - 1].addr <= addr) &&
+	       (n == bus->nr || bus->range[n].addr > addr);
+}
+
 /* Number of ranges that begin at @addr or before. */
 static unsigned int ranges_up_to(const struct io_bus *bus, gpa_t addr)
 {
@@ -163,13 +173,17 @@ static bool covers(const struct io_range *r, gpa_t addr, int len)
  * one takes it. max_end ends the search as soon as no earlier range reaches
  * @addr: one or two steps but for nested ranges.
  */
-static int bus_access(struct vcpu *vcpu, const struct io_bus *bus, gpa_t addr, int len,
+static int bus_access(struct vcpu *vcpu, const struct io_bus *bus, u16 *hint, gpa_t addr, int len,
 		      void *in, const void *out)
 {
-	unsigned int i = ranges_up_to(bus, addr);
+	unsigned int i = *hint;
 	struct io_device *dev;
 	int ret;
 
+	if (unlikely(!is_ranges_up_to(bus, i, addr))) {
+		i = ranges_up_to(bus, addr);
+		*hint = i;
+	}
 	while (i-- && bus->range[i].max_end > addr) {
 		dev = READ_ONCE(bus->range[i].dev);
 		if (!dev || !covers(&bus->range[i], addr, len))
@@ -197,7 +211,7 @@ static int io_bus_access(struct vcpu *vcpu, int bus, gpa_t addr, int len, void *
 	idx = srcu_read_lock(&vm->srcu);
 	b = srcu_dereference(vm->bus[bus], &vm->srcu);
 	if (b)
-		ret = bus_access(vcpu, b, addr, len, in, out);
+		ret = bus_access(vcpu, b, &vcpu->bus_hint[bus], addr, len, in, out);
 	srcu_read_unlock(&vm->srcu, idx);
 	return ret;
 }

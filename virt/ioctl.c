@@ -11,12 +11,13 @@
 #include <linux/srcu.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
+#include <keel/arch.h>
 #include <keel/ioctl.h>
 #include <keel/vm.h>
 #include <keel/vcpu.h>
 
-/* Arguments up to this size need no allocation: all of the frequent ones. */
-#define STACK_ARG_SIZE	512
+/* Arguments up to this size need no allocation: the frequent ones, KVM_GET_LAPIC's the largest. */
+#define STACK_ARG_SIZE	1024
 
 /* Up to this size words one by one are cheaper than setting up a copy. */
 #define WORDS_SIZE	1024
@@ -71,6 +72,8 @@ int ioctl_index_add(struct ioctl_index *idx, const struct ioctl_table *const *ta
 	return 0;
 }
 
+#define IOC_VCPU_ANY	(IOC_VCPU | IOC_VCPU_NOLOAD | IOC_VCPU_STATE)
+
 static __always_inline long call_srcu_row(const struct ioctl_row *row, struct ioctl_ctx *c)
 {
 	long ret;
@@ -87,18 +90,20 @@ static __always_inline long call_srcu_row(const struct ioctl_row *row, struct io
 static __always_inline long call_vcpu_row(const struct ioctl_row *row, struct ioctl_ctx *c)
 {
 	struct vcpu *vcpu = c->vcpu;
+	bool load;
 	long ret;
 
-	if (!(row->flags & (IOC_VCPU | IOC_VCPU_NOLOAD)))
+	if (!(row->flags & IOC_VCPU_ANY))
 		return call_srcu_row(row, c);
 
 	/* The owner may stay in the guest for as long as it likes: the waiter must be killable. */
 	if (mutex_lock_killable(&vcpu->mutex))
 		return -EINTR;
-	if (row->flags & IOC_VCPU)
+	load = row->flags & IOC_VCPU || (row->flags & IOC_VCPU_STATE && arch_state_needs_load);
+	if (load)
 		vcpu_load(vcpu);
 	ret = call_srcu_row(row, c);
-	if (row->flags & IOC_VCPU)
+	if (load)
 		vcpu_put(vcpu);
 	mutex_unlock(&vcpu->mutex);
 	return ret;
@@ -108,7 +113,7 @@ static __always_inline long call_row(const struct ioctl_row *row, struct ioctl_c
 {
 	long ret;
 
-	if (!(row->flags & (IOC_VM_LOCK | IOC_VCPU | IOC_VCPU_NOLOAD | IOC_SRCU)))
+	if (!(row->flags & (IOC_VM_LOCK | IOC_VCPU_ANY | IOC_SRCU)))
 		return row->fn(c);
 	if (!(row->flags & IOC_VM_LOCK))
 		return call_vcpu_row(row, c);
@@ -171,6 +176,8 @@ fault:
 
 static bool copy_in(void *to, const void __user *from, size_t size)
 {
+	if (size == sizeof(u32))
+		return !get_user(*(u32 *)to, (const u32 __user *)from);
 	if (size % sizeof(u64) || size > WORDS_SIZE)
 		return !copy_from_user(to, from, size);
 	return words_in(to, from, size);
@@ -178,6 +185,8 @@ static bool copy_in(void *to, const void __user *from, size_t size)
 
 static bool copy_out(void __user *to, const void *from, size_t size)
 {
+	if (size == sizeof(u32))
+		return !put_user(*(const u32 *)from, (u32 __user *)to);
 	if (size % sizeof(u64) || size > WORDS_SIZE)
 		return !copy_to_user(to, from, size);
 	return words_out(to, from, size);
@@ -189,10 +198,12 @@ static long call_with_data(const struct ioctl_row *row, struct ioctl_ctx *c)
 	long ret;
 
 	/* An output that the handler fills in part must not show what was here before. */
-	if (!copies_in(row))
+	if (copies_in(row)) {
+		if (!copy_in(c->data, c->uarg, size))
+			return -EFAULT;
+	} else if (!(row->flags & IOC_FILLS)) {
 		memset64(c->data, 0, DIV_ROUND_UP(size, sizeof(u64)));
-	else if (!copy_in(c->data, c->uarg, size))
-		return -EFAULT;
+	}
 
 	ret = call_row(row, c);
 	if (copies_out(row, ret) && !copy_out(c->uarg, c->data, size))
@@ -202,7 +213,8 @@ static long call_with_data(const struct ioctl_row *row, struct ioctl_ctx *c)
 
 static noinline long call_small(const struct ioctl_row *row, struct ioctl_ctx *c)
 {
-	u64 buf[STACK_ARG_SIZE / sizeof(u64)];
+	/* Kernels that clear what is on the stack would do so with all of it, each time. */
+	u64 buf[STACK_ARG_SIZE / sizeof(u64)] __uninitialized;
 
 	c->data = buf;
 	return call_with_data(row, c);

@@ -88,6 +88,9 @@ bool irq_has_ack_notifier(struct vm *vm, unsigned int irqchip, unsigned int pin)
 	bool found = false;
 	int idx, gsi;
 
+	/* Whoever adds the first one has every pin looked at again. */
+	if (hlist_empty(&vm->ack_notifiers))
+		return false;
 	idx = srcu_read_lock(&vm->srcu);
 	gsi = gsi_of_pin(vm, irqchip, pin);
 	if (gsi >= 0)

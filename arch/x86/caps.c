@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* KVM_CHECK_EXTENSION: what x86 answers. Only what works is here; everything else is 0. */
+#include <linux/nospec.h>
 #include "virt/compat/compat.h"
 #include "arch/x86/x86.h"
 #include "arch/x86/state.h"
@@ -70,74 +71,83 @@ static long vm_types(struct x86_vm *vm)
 	return BIT(KVM_X86_DEFAULT_VM);
 }
 
-static const struct {
-	u32	cap;
-	long	(*value)(struct x86_vm *vm);	/* @vm is NULL on the system fd */
-} x86_caps[] = {
-	{ KVM_CAP_HLT,				always },
-	{ KVM_CAP_MMU_SHADOW_CACHE_CONTROL,	always },
-	{ KVM_CAP_SET_TSS_ADDR,			always },
-	{ KVM_CAP_SET_IDENTITY_MAP_ADDR,	always },
-	{ KVM_CAP_EXT_CPUID,			always },
-	{ KVM_CAP_EXT_EMUL_CPUID,		always },
-	{ KVM_CAP_CLOCKSOURCE,			always },
-	{ KVM_CAP_NOP_IO_DELAY,			always },
-	{ KVM_CAP_MP_STATE,			always },
-	{ KVM_CAP_USER_NMI,			always },
-	{ KVM_CAP_VCPU_EVENTS,			always },
-	{ KVM_CAP_DEBUGREGS,			always },
-	{ KVM_CAP_X86_ROBUST_SINGLESTEP,	always },
-	{ KVM_CAP_LAST_CPU,			always },
-	{ KVM_CAP_MEMORY_FAULT_INFO,		always },
-	{ KVM_CAP_PRE_FAULT_MEMORY,		always },
-	{ KVM_CAP_IOAPIC_POLARITY_IGNORED,	always },
-	{ KVM_CAP_STEAL_TIME,			steal_time },
-	{ KVM_CAP_SET_BOOT_CPU_ID,		always },
-	{ KVM_CAP_GET_TSC_KHZ,			always },
-	{ KVM_CAP_KVMCLOCK_CTRL,		always },
-	{ KVM_CAP_GET_MSR_FEATURES,		always },
-	{ KVM_CAP_MSR_PLATFORM_INFO,		always },
-	{ KVM_CAP_EXCEPTION_PAYLOAD,		always },
-	{ KVM_CAP_X86_TRIPLE_FAULT_EVENT,	always },
-	{ KVM_CAP_SET_GUEST_DEBUG,		always },
-	{ KVM_CAP_X86_USER_SPACE_MSR,		always },
-	{ KVM_CAP_X86_MSR_FILTER,		always },
-	{ KVM_CAP_SREGS2,			always },
-	{ KVM_CAP_VCPU_ATTRIBUTES,		always },
-	{ KVM_CAP_SYS_ATTRIBUTES,		always },
-	{ KVM_CAP_ENFORCE_PV_FEATURE_CPUID,	always },
-	{ KVM_CAP_DISABLE_QUIRKS,		always },
-	{ KVM_CAP_IRQCHIP,			always },
-	{ KVM_CAP_SPLIT_IRQCHIP,		always },
-	{ KVM_CAP_PIT,				always },
-	{ KVM_CAP_PIT2,				always },
-	{ KVM_CAP_PIT_STATE2,			always },
-	{ KVM_CAP_REINJECT_CONTROL,		always },
-	{ KVM_CAP_IRQ_INJECT_STATUS,		always },
-	{ KVM_CAP_VAPIC,			always },
-	{ KVM_CAP_TSC_DEADLINE_TIMER,		always },
-	{ KVM_CAP_XSAVE,			always },
-	{ KVM_CAP_XCRS,				has_xsave },
-	{ KVM_CAP_XSAVE2,			xsave2_size },
-	{ KVM_CAP_MCE,				mce_banks },
-	{ KVM_CAP_ADJUST_CLOCK,			adjust_clock },
-	{ KVM_CAP_SYNC_REGS,			sync_regs },
-	{ KVM_CAP_X2APIC_API,			x2apic_api },
-	{ KVM_CAP_X86_DISABLE_EXITS,		disable_exits },
-	{ KVM_CAP_DISABLE_QUIRKS2,		disable_quirks2 },
-	{ KVM_CAP_TSC_CONTROL,			tsc_control },
-	{ KVM_CAP_VM_TSC_CONTROL,		tsc_control },
-	{ KVM_CAP_SET_GUEST_DEBUG2,		guest_debug2 },
-	{ KVM_CAP_VM_TYPES,			vm_types },
+/* The default, whatever a VM has. */
+static long apic_bus_ns(struct x86_vm *vm)
+{
+	return LAPIC_BUS_NS;
+}
+
+/* By number. @vm is NULL on the system fd. */
+static long (*const x86_caps[])(struct x86_vm *vm) = {
+	[KVM_CAP_HLT]				= always,
+	[KVM_CAP_MMU_SHADOW_CACHE_CONTROL]	= always,
+	[KVM_CAP_SET_TSS_ADDR]			= always,
+	[KVM_CAP_SET_IDENTITY_MAP_ADDR]		= always,
+	[KVM_CAP_EXT_CPUID]			= always,
+	[KVM_CAP_EXT_EMUL_CPUID]		= always,
+	[KVM_CAP_CLOCKSOURCE]			= always,
+	[KVM_CAP_NOP_IO_DELAY]			= always,
+	[KVM_CAP_MP_STATE]			= always,
+	[KVM_CAP_USER_NMI]			= always,
+	[KVM_CAP_VCPU_EVENTS]			= always,
+	[KVM_CAP_DEBUGREGS]			= always,
+	[KVM_CAP_X86_ROBUST_SINGLESTEP]		= always,
+	[KVM_CAP_LAST_CPU]			= always,
+	[KVM_CAP_MEMORY_FAULT_INFO]		= always,
+	[KVM_CAP_PRE_FAULT_MEMORY]		= always,
+	[KVM_CAP_IOAPIC_POLARITY_IGNORED]	= always,
+	[KVM_CAP_STEAL_TIME]			= steal_time,
+	[KVM_CAP_SET_BOOT_CPU_ID]		= always,
+	[KVM_CAP_GET_TSC_KHZ]			= always,
+	[KVM_CAP_KVMCLOCK_CTRL]			= always,
+	[KVM_CAP_GET_MSR_FEATURES]		= always,
+	[KVM_CAP_MSR_PLATFORM_INFO]		= always,
+	[KVM_CAP_EXCEPTION_PAYLOAD]		= always,
+	[KVM_CAP_X86_TRIPLE_FAULT_EVENT]	= always,
+	[KVM_CAP_SET_GUEST_DEBUG]		= always,
+	[KVM_CAP_X86_USER_SPACE_MSR]		= always,
+	[KVM_CAP_X86_MSR_FILTER]		= always,
+	[KVM_CAP_SREGS2]			= always,
+	[KVM_CAP_VCPU_ATTRIBUTES]		= always,
+	[KVM_CAP_SYS_ATTRIBUTES]		= always,
+	[KVM_CAP_ENFORCE_PV_FEATURE_CPUID]	= always,
+	[KVM_CAP_DISABLE_QUIRKS]		= always,
+	[KVM_CAP_IRQCHIP]			= always,
+	[KVM_CAP_SPLIT_IRQCHIP]			= always,
+	[KVM_CAP_PIT]				= always,
+	[KVM_CAP_PIT2]				= always,
+	[KVM_CAP_PIT_STATE2]			= always,
+	[KVM_CAP_REINJECT_CONTROL]		= always,
+	[KVM_CAP_IRQ_INJECT_STATUS]		= always,
+	[KVM_CAP_VAPIC]				= always,
+	[KVM_CAP_TSC_DEADLINE_TIMER]		= always,
+	[KVM_CAP_EXIT_ON_EMULATION_FAILURE]	= always,
+	[KVM_CAP_VM_DISABLE_NX_HUGE_PAGES]	= always,
+	[KVM_CAP_X86_APIC_BUS_CYCLES_NS]	= apic_bus_ns,
+	[KVM_CAP_XSAVE]				= always,
+	[KVM_CAP_XCRS]				= has_xsave,
+	[KVM_CAP_XSAVE2]			= xsave2_size,
+	[KVM_CAP_MCE]				= mce_banks,
+	[KVM_CAP_ADJUST_CLOCK]			= adjust_clock,
+	[KVM_CAP_SYNC_REGS]			= sync_regs,
+	[KVM_CAP_X2APIC_API]			= x2apic_api,
+	[KVM_CAP_X86_DISABLE_EXITS]		= disable_exits,
+	[KVM_CAP_DISABLE_QUIRKS2]		= disable_quirks2,
+	[KVM_CAP_TSC_CONTROL]			= tsc_control,
+	[KVM_CAP_VM_TSC_CONTROL]		= tsc_control,
+	[KVM_CAP_SET_GUEST_DEBUG2]		= guest_debug2,
+	[KVM_CAP_VM_TYPES]			= vm_types,
 };
 
 long arch_check_extension(struct vm *vm, long cap)
 {
-	unsigned int i;
+	long (*value)(struct x86_vm *vm);
 
-	for (i = 0; i < ARRAY_SIZE(x86_caps); i++) {
-		if (x86_caps[i].cap == cap)
-			return x86_caps[i].value(vm ? to_x86_vm(vm) : NULL);
-	}
-	return 0;
+	if ((unsigned long)cap >= ARRAY_SIZE(x86_caps))
+		return 0;
+	value = x86_caps[array_index_nospec(cap, ARRAY_SIZE(x86_caps))];
+	if (!value)
+		return 0;
+	/* The usual answer needs no indirect call. */
+	return value == always ? 1 : value(vm ? to_x86_vm(vm) : NULL);
 }

@@ -115,7 +115,7 @@ static void derive_caps(struct vcpu_cpuid *c)
 	unsigned int i;
 
 	memset(c->caps, 0, sizeof(c->caps));
-	for (i = 0; i < cpuid_allow_count; i++) {
+	for (i = 0; c->nent && i < cpuid_allow_count; i++) {
 		const struct cpuid_allow *a = &cpuid_allow_list[i];
 		struct kvm_cpuid_entry2 *e = find(c, a->function, a->index);
 		u32 may = keel_cpu_caps[a->word];
@@ -200,26 +200,32 @@ static bool vendor_reads_zero(const struct kvm_cpuid_entry2 *e)
 	return e && (e->ebx == 0x68747541 || e->ebx == 0x6f677948);
 }
 
+/* The lowest leaf that says KVM, or 0: they move up when a VMM puts Hyper-V's in front of them. */
+static u32 find_kvm_base(const struct vcpu_cpuid *c)
+{
+	const struct kvm_cpuid_entry2 *e;
+	u32 base = 0;
+
+	for (e = c->entry; e < c->entry + c->nent; e++) {
+		if ((e->function & 0xffff00ff) == 0x40000000 && e->ebx == KVM_SIGNATURE_EBX &&
+		    e->ecx == KVM_SIGNATURE_ECX && e->edx == KVM_SIGNATURE_EDX &&
+		    (!base || e->function < base))
+			base = e->function;
+	}
+	return base;
+}
+
 static void derive_ranges(struct vcpu_cpuid *c)
 {
 	struct kvm_cpuid_entry2 *e = find(c, 0, 0);
-	unsigned int i;
-	u32 f;
 
 	c->max_basic = e ? e->eax : 0;
 	c->zero_out_of_range = vendor_reads_zero(e);
 	e = find(c, 0x80000000, 0);
 	c->max_ext = e ? e->eax : 0;
 
-	/* KVM's leaves move up when a VMM puts Hyper-V's in front of them. */
-	c->kvm_base = 0;
+	c->kvm_base = find_kvm_base(c);
 	c->kvm_features = 0;
-	for (i = 0, f = 0x40000000; i < 256 && !c->kvm_base; i++, f += 0x100) {
-		e = find(c, f, 0);
-		if (e && e->ebx == KVM_SIGNATURE_EBX && e->ecx == KVM_SIGNATURE_ECX &&
-		    e->edx == KVM_SIGNATURE_EDX)
-			c->kvm_base = f;
-	}
 	e = c->kvm_base ? find(c, c->kvm_base | 1, 0) : NULL;
 	if (e)
 		c->kvm_features = e->eax;

@@ -5,7 +5,32 @@
 #include "virt/compat/compat.h"
 #include "arch/x86/x86.h"
 
-static long list_table(struct ioctl_ctx *c, int (*fill)(struct kvm_cpuid_entry2 *, unsigned int))
+typedef int (*fill_fn)(struct kvm_cpuid_entry2 *e, unsigned int room);
+
+/* Callers offer more room than any CPU needs; this much is enough, as a rule. */
+#define LIKELY_ENTRIES	100
+
+/* Up to @room entries in memory of their own, for kvfree(); their number, -E2BIG or -ENOMEM. */
+static int fill_table(fill_fn fill, unsigned int room, struct kvm_cpuid_entry2 **e)
+{
+	unsigned int some = min_t(unsigned int, room, LIKELY_ENTRIES);
+	int ret;
+
+	for (;;) {
+		*e = kvcalloc(some, sizeof(**e), GFP_KERNEL_ACCOUNT);
+		if (!*e)
+			return -ENOMEM;
+		ret = fill(*e, some);
+		if (ret >= 0)
+			return ret;
+		kvfree(*e);
+		if (ret != -E2BIG || some == room)
+			return ret;
+		some = room;
+	}
+}
+
+static long list_table(struct ioctl_ctx *c, fill_fn fill)
 {
 	struct kvm_cpuid2 __user *u = c->uarg;
 	struct kvm_cpuid_entry2 *e;
@@ -18,18 +43,14 @@ static long list_table(struct ioctl_ctx *c, int (*fill)(struct kvm_cpuid_entry2 
 		return -E2BIG;
 	head.nent = min_t(u32, head.nent, CPUID_MAX_ENTRIES);
 
-	e = kvcalloc(head.nent, sizeof(*e), GFP_KERNEL_ACCOUNT);
-	if (!e)
-		return -ENOMEM;
-	ret = fill(e, head.nent);
+	ret = fill_table(fill, head.nent, &e);
 	if (ret < 0)
-		goto out;
+		return ret;
 	head.nent = ret;
 	ret = 0;
 	if (copy_to_user(u->entries, e, array_size(head.nent, sizeof(*e))) ||
 	    put_user(head.nent, &u->nent))
 		ret = -EFAULT;
-out:
 	kvfree(e);
 	return ret;
 }

@@ -278,6 +278,6 @@ static long set_debugregs(struct ioctl_ctx *c)
 static const struct ioctl_row debug_vcpu_ioctls_rows[] = {
 	{ KVM_SET_GUEST_DEBUG,	IOC_VCPU, set_guest_debug },
 	{ KVM_GET_DEBUGREGS,	IOC_VCPU_NOLOAD, get_debugregs },
-	{ KVM_SET_DEBUGREGS,	IOC_VCPU, set_debugregs },
+	{ KVM_SET_DEBUGREGS,	IOC_VCPU_STATE, set_debugregs },
 };
 IOCTL_TABLE(debug_vcpu_ioctls);

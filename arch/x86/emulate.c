@@ -107,7 +107,7 @@ verdict_t emulate_failed(struct x86_vcpu *vcpu)
 	struct kvm_run *run = vcpu->v.run;
 	const struct emul_ctxt *c = vcpu->emul.state ? &vcpu->emul.state->c : NULL;
 
-	if (st_read(vcpu, ST_CS)->cpl == 3) {
+	if (st_read(vcpu, ST_CS)->cpl == 3 && !vcpu_vm(vcpu)->exit_on_emul_failure) {
 		keel_raise_ud(vcpu);
 		return VERDICT_RESUME;
 	}

@@ -312,7 +312,7 @@ static bool inject_nmi(struct x86_vcpu *vcpu, bool slot_free)
 static void inject_irq(struct x86_vcpu *vcpu, bool slot_free)
 {
 	struct x86_events *e = &vcpu->ev;
-	bool waiting = e->irq.queued || irqchip_irq_pending(vcpu);
+	bool waiting = e->irq.queued || irqchip_irq_to_inject(vcpu);
 
 	if (waiting && slot_free && event_irq_allowed(vcpu)) {
 		int vector = e->irq.queued ? e->irq.vector : irqchip_irq_ack(vcpu);
@@ -326,7 +326,7 @@ static void inject_irq(struct x86_vcpu *vcpu, bool slot_free)
 			trace_kvm_inj_virq(vector, false, false);
 			inject_simple(vcpu, EVT_INTERRUPT, vector, 0);
 		}
-		waiting = irqchip_irq_pending(vcpu);
+		waiting = irqchip_irq_to_inject(vcpu);
 	}
 	waiting |= event_user_wants_window(vcpu);
 	if (waiting != e->irq_window) {

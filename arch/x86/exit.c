@@ -159,11 +159,31 @@ bool keel_fast_wrmsr(struct x86_vcpu *vcpu)
 }
 KEEL_EXPORT(keel_fast_wrmsr);
 
+/*
+ * Hardware that does not tell which general register is meant: the MOV 0F @opcode of control or
+ * debug register @nr at RIP may have been decoded before. -1: it was not, or it is another one.
+ */
+static int noted_gpr(struct x86_vcpu *vcpu, u8 opcode, int nr)
+{
+	const struct insn_note *n = insn_note_at_rip(vcpu);
+	const struct emul_insn *i;
+
+	if (!n || !n->decoded)
+		return -1;
+	i = &n->insn;
+	if (i->map != EMUL_MAP_0F || i->opcode != opcode || i->reg != nr || i->lock || i->has_mem)
+		return -1;
+	vcpu->exit.insn_len = i->len;
+	return i->rm;
+}
+
 verdict_t keel_exit_cr_write(struct x86_vcpu *vcpu, int cr, int reg)
 {
 	u64 val;
 	int bad;
 
+	if (reg < 0)
+		reg = noted_gpr(vcpu, 0x22, cr);
 	if (reg < 0)
 		return keel_exit_emulate(vcpu);
 	val = gpr_mode(vcpu, reg);
@@ -216,6 +236,8 @@ verdict_t keel_exit_cr_read(struct x86_vcpu *vcpu, int cr, int reg)
 	u64 val;
 
 	if (reg < 0)
+		reg = noted_gpr(vcpu, 0x20, cr);
+	if (reg < 0)
 		return keel_exit_emulate(vcpu);
 	r = st_read(vcpu, ST_CR | ST_CR3);
 	switch (cr) {
@@ -251,6 +273,8 @@ verdict_t keel_exit_dr(struct x86_vcpu *vcpu, int dr, int reg, bool write)
 	if (debug_lend(vcpu))
 		return VERDICT_RESUME;
 	if (reg < 0)
+		reg = noted_gpr(vcpu, write ? 0x23 : 0x21, dr);
+	if (reg < 0)
 		return keel_exit_emulate(vcpu);
 	if (debug_check_dr_access(vcpu, dr, &v))
 		return v;
@@ -266,6 +290,19 @@ verdict_t keel_exit_dr(struct x86_vcpu *vcpu, int dr, int reg, bool write)
 }
 KEEL_EXPORT(keel_exit_dr);
 
+/* A guest that takes itself for another vendor's CPU has instructions that this one lacks. */
+static verdict_t undefined_insn(struct x86_vcpu *vcpu)
+{
+	verdict_t v;
+
+	if (hypercall_undefined(vcpu, &v))
+		return v;
+	if (vcpu->cpuid.zero_out_of_range != keel_vendor.caps.reads_zero)
+		return keel_exit_emulate(vcpu);
+	keel_raise_ud(vcpu);
+	return VERDICT_RESUME;
+}
+
 verdict_t keel_exit_exception(struct x86_vcpu *vcpu, u8 vector, bool has_error, u32 err,
 			      u64 payload)
 {
@@ -274,7 +311,7 @@ verdict_t keel_exit_exception(struct x86_vcpu *vcpu, u8 vector, bool has_error, 
 	case VEC_BP:
 		return debug_exception(vcpu, vector, payload);
 	case VEC_UD:
-		return keel_exit_emulate(vcpu);
+		return undefined_insn(vcpu);
 	case VEC_MC:
 		/* The host's handler has run; the guest sees nothing of it. */
 		return VERDICT_RESUME;
@@ -447,17 +484,11 @@ verdict_t keel_exit_entry_failed(struct x86_vcpu *vcpu, u64 hw_reason)
 }
 KEEL_EXPORT(keel_exit_entry_failed);
 
-verdict_t keel_exit_stage2(struct x86_vcpu *vcpu, const struct x86_s2_fault *f)
+/* An access where no memory is. */
+static verdict_t device_access(struct x86_vcpu *vcpu, const struct x86_s2_fault *f)
 {
 	struct insn_note *n;
-	bool emulate = false;
 	verdict_t v;
-
-	vcpu->v.stats.pf_taken++;
-	trace_kvm_page_fault(st_read(vcpu, ST_RIP)->rip, f->gpa, f->write | f->exec << 4);
-	v = mmu_fault(vcpu, f, &emulate);
-	if (likely(!emulate))
-		return v;
 
 	/* A device access while an event is pushed: the stack or a descriptor lies in MMIO. */
 	if (unlikely(vcpu->exit.event_cut_short))
@@ -477,7 +508,24 @@ verdict_t keel_exit_stage2(struct x86_vcpu *vcpu, const struct x86_s2_fault *f)
 	vcpu->emul.fault_gpa = INVALID_GPA;
 	return v;
 }
+
+verdict_t keel_exit_stage2(struct x86_vcpu *vcpu, const struct x86_s2_fault *f)
+{
+	bool emulate = false;
+	verdict_t v;
+
+	vcpu->v.stats.pf_taken++;
+	trace_kvm_page_fault(st_read(vcpu, ST_RIP)->rip, f->gpa, f->write | f->exec << 4);
+	v = mmu_fault(vcpu, f, &emulate);
+	return likely(!emulate) ? v : device_access(vcpu, f);
+}
 KEEL_EXPORT(keel_exit_stage2);
+
+verdict_t keel_exit_apic_access(struct x86_vcpu *vcpu, const struct x86_s2_fault *f)
+{
+	return device_access(vcpu, f);
+}
+KEEL_EXPORT(keel_exit_apic_access);
 
 verdict_t keel_exit_emulate(struct x86_vcpu *vcpu)
 {

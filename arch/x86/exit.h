@@ -57,7 +57,14 @@ verdict_t keel_exit_rdmsr(struct x86_vcpu *vcpu);
 verdict_t keel_exit_wrmsr(struct x86_vcpu *vcpu);
 /* fast path, interrupts off: true if the WRMSR (x2APIC ICR, TSC deadline) was done completely, RIP advanced. */
 bool keel_fast_wrmsr(struct x86_vcpu *vcpu);
+/*
+ * The countdown of set_timer() has ended: delivers the APIC timer's interrupt, or arms the countdown
+ * anew if it came early. Interrupts off; from fast_exit.
+ */
+void keel_guest_timer(struct x86_vcpu *vcpu);
 verdict_t keel_exit_stage2(struct x86_vcpu *vcpu, const struct x86_s2_fault *f);
+/* An access of the APIC's registers that the CPU does not virtualise, with the same report. */
+verdict_t keel_exit_apic_access(struct x86_vcpu *vcpu, const struct x86_s2_fault *f);
 /* MOV CRn (@reg = GPR index), CLTS and LMSW are emulated from the instruction if @reg < 0. */
 verdict_t keel_exit_cr_write(struct x86_vcpu *vcpu, int cr, int reg);
 verdict_t keel_exit_cr_read(struct x86_vcpu *vcpu, int cr, int reg);

@@ -11,6 +11,8 @@
 #include "arch/x86/state.h"
 #include "arch/x86/trace.h"
 
+bool arch_state_needs_load __read_mostly;
+
 /* The vCPU that was loaded last on each CPU. */
 static DEFINE_PER_CPU(struct x86_vcpu *, last_vcpu);
 
@@ -33,6 +35,16 @@ void arch_module_exit(void)
 	pvclock_module_exit();
 }
 
+/* Objects of the vendor's size: kmalloc() would round them up, and clear what it adds. */
+static struct kmem_cache *vm_cache, *vcpu_cache;
+
+/* Open to copies from and to userspace, as kmalloc()'s are. */
+static struct kmem_cache *make_cache(const char *name, size_t size)
+{
+	return kmem_cache_create_usercopy(name, size, SMP_CACHE_BYTES, SLAB_ACCOUNT, 0, size,
+					  NULL);
+}
+
 /* The vendor's capabilities are known: derive what the generic side may offer. */
 int x86_vendor_setup(void)
 {
@@ -40,13 +52,24 @@ int x86_vendor_setup(void)
 
 	if (ret)
 		return ret;
+	vm_cache = make_cache("keel_vm", keel_vendor.vm_size);
+	vcpu_cache = make_cache("keel_vcpu", keel_vendor.vcpu_size);
+	if (!vm_cache || !vcpu_cache) {
+		x86_vendor_teardown();
+		return -ENOMEM;
+	}
 	cpuid_module_init();
 	msr_module_init();
+	arch_state_needs_load = !keel_vendor.caps.state_in_memory;
 	return 0;
 }
 
 void x86_vendor_teardown(void)
 {
+	kmem_cache_destroy(vm_cache);
+	kmem_cache_destroy(vcpu_cache);
+	vm_cache = NULL;
+	vcpu_cache = NULL;
 }
 
 int arch_cpu_enable(void)
@@ -68,14 +91,14 @@ void arch_cpu_disable(void)
 
 struct vm *arch_vm_alloc(void)
 {
-	struct x86_vm *vm = kvzalloc(keel_vendor.vm_size, GFP_KERNEL_ACCOUNT);
+	struct x86_vm *vm = kmem_cache_zalloc(vm_cache, GFP_KERNEL_ACCOUNT);
 
 	return vm ? &vm->vm : NULL;
 }
 
 void arch_vm_free(struct vm *vm)
 {
-	kvfree(to_x86_vm(vm));
+	kmem_cache_free(vm_cache, to_x86_vm(vm));
 }
 
 int arch_vm_init(struct vm *v, unsigned long type)
@@ -124,15 +147,14 @@ void arch_vm_destroy(struct vm *v)
 
 struct vcpu *arch_vcpu_alloc(struct vm *vm)
 {
-	/* The kernel's buffers of FPU state inside want 64 bytes; kmalloc() of this size gives more. */
-	struct x86_vcpu *vcpu = kvzalloc(keel_vendor.vcpu_size, GFP_KERNEL_ACCOUNT);
+	struct x86_vcpu *vcpu = kmem_cache_zalloc(vcpu_cache, GFP_KERNEL_ACCOUNT);
 
 	return vcpu ? &vcpu->v : NULL;
 }
 
 void arch_vcpu_free(struct vcpu *v)
 {
-	kvfree(to_x86(v));
+	kmem_cache_free(vcpu_cache, to_x86(v));
 }
 
 int arch_vcpu_precreate(struct vm *vm, unsigned int id)
@@ -230,9 +252,13 @@ void arch_vcpu_load(struct vcpu *v, int cpu)
 
 	vendor_call(load)(vcpu, cpu);
 	separate_guests(vcpu);
-	tsc_vcpu_load(vcpu, cpu);
-	pvclock_vcpu_load(vcpu, cpu);
-	irqchip_vcpu_load(vcpu, cpu);
+	/* Mostly it is the CPU of the last time, and nobody has anything to do. */
+	if (unlikely(cpu != vcpu->tsc.last_cpu || tsc_suspend_shift() != vcpu->tsc.shift_seen))
+		tsc_vcpu_load(vcpu, cpu);
+	if (vcpu->clock.msr || vcpu->clock.steal_msr)
+		pvclock_vcpu_load(vcpu, cpu);
+	if (unlikely(cpu != vcpu->apic.timer_cpu))
+		irqchip_vcpu_load(vcpu, cpu);
 }
 
 void arch_vcpu_put(struct vcpu *v)

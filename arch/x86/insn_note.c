@@ -6,9 +6,15 @@
 #include "virt/compat/compat.h"
 #include "arch/x86/x86.h"
 
+/* The first of the two notes that may be of @rip. */
 static struct insn_note *place(struct x86_vcpu *vcpu, u64 rip)
 {
-	return &vcpu->insn_note[hash_64(rip, INSN_NOTES_BITS)];
+	return &vcpu->insn_note[2 * hash_64(rip, INSN_NOTES_BITS)];
+}
+
+static bool is_of(const struct insn_note *n, u64 rip, u32 access)
+{
+	return n->rip == rip && n->walk.access == access;
 }
 
 /* Inside vm->srcu. */
@@ -77,9 +83,13 @@ struct insn_note *insn_note_at_rip(struct x86_vcpu *vcpu)
 
 	if (!is_64bit_code(vcpu) || (r->rip & ~PAGE_MASK) > PAGE_SIZE - sizeof(n->bytes))
 		return NULL;
-	if (likely(n->rip == r->rip && n->walk.access == access) && holds(vcpu, n))
-		return n;
-	return make(vcpu, n, r->rip, access);
+	if (!is_of(n, r->rip, access)) {
+		if (!is_of(n + 1, r->rip, access))
+			/* Of the two the one that was made first goes. */
+			return make(vcpu, n + (vcpu->insn_note_next++ & 1), r->rip, access);
+		n++;
+	}
+	return likely(holds(vcpu, n)) ? n : make(vcpu, n, r->rip, access);
 }
 
 void insn_notes_init(struct x86_vcpu *vcpu)

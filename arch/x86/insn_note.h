@@ -12,8 +12,8 @@
 
 struct x86_vcpu;
 
-#define INSN_NOTES_BITS	3
-#define INSN_NOTES	(1 << INSN_NOTES_BITS)
+#define INSN_NOTES_BITS	2			/* places; two notes can be in each */
+#define INSN_NOTES	(2 << INSN_NOTES_BITS)
 
 struct insn_note {
 	u64			rip;

@@ -167,13 +167,13 @@ static long set_attr(struct ioctl_ctx *c)
 }
 
 static const struct ioctl_row vcpu_state_ioctls_rows[] = {
-	{ KVM_GET_VCPU_EVENTS,	IOC_VCPU, get_vcpu_events },
-	{ KVM_SET_VCPU_EVENTS,	IOC_VCPU, set_vcpu_events },
-	{ KVM_GET_MP_STATE,	IOC_VCPU_NOLOAD, get_mp_state },
-	{ KVM_SET_MP_STATE,	IOC_VCPU, set_mp_state },
-	{ KVM_NMI,		IOC_VCPU | IOC_RAW, queue_nmi },
-	{ KVM_INTERRUPT,	IOC_VCPU, queue_interrupt },
-	{ KVM_TRANSLATE,	IOC_VCPU, translate },
+	{ KVM_GET_VCPU_EVENTS,	IOC_VCPU_STATE | IOC_FILLS, get_vcpu_events },
+	{ KVM_SET_VCPU_EVENTS,	IOC_VCPU_STATE, set_vcpu_events },
+	{ KVM_GET_MP_STATE,	IOC_VCPU_NOLOAD | IOC_FILLS, get_mp_state },
+	{ KVM_SET_MP_STATE,	IOC_VCPU_NOLOAD, set_mp_state },
+	{ KVM_NMI,		IOC_VCPU_NOLOAD | IOC_RAW, queue_nmi },
+	{ KVM_INTERRUPT,	IOC_VCPU_STATE, queue_interrupt },
+	{ KVM_TRANSLATE,	IOC_VCPU_STATE, translate },
 	{ KVM_GET_TSC_KHZ,	IOC_VCPU | IOC_RAW, get_tsc_khz },
 	{ KVM_SET_TSC_KHZ,	IOC_VCPU | IOC_RAW, set_tsc_khz },
 	{ KVM_KVMCLOCK_CTRL,	IOC_VCPU | IOC_RAW, kvmclock_ctrl },

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The x86 ioctls of a VM fd, and KVM_ENABLE_CAP on it. */
+#include <linux/capability.h>
 #include "virt/compat/compat.h"
 #include "arch/x86/x86.h"
 #include "arch/x86/state.h"
@@ -99,6 +100,7 @@ const struct ioctl_table *const arch_vm_ioctls[] = {
 #define QUIRKS_KNOWN	(KVM_X86_QUIRK_LINT0_REENABLED | KVM_X86_QUIRK_CD_NW_CLEARED |	\
 			 KVM_X86_QUIRK_LAPIC_MMIO_HOLE | KVM_X86_QUIRK_OUT_7E_INC_RIP |	\
 			 KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT |			\
+			 KVM_X86_QUIRK_FIX_HYPERCALL_INSN |			\
 			 KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS | KVM_X86_QUIRK_SLOT_ZAP_ALL)
 
 u32 x86_quirks_supported(void)
@@ -108,7 +110,8 @@ u32 x86_quirks_supported(void)
 
 static long enable_disable_quirks(struct x86_vm *vm, u64 arg)
 {
-	vm->disabled_quirks = arg & QUIRKS_KNOWN;
+	WRITE_ONCE(vm->disabled_quirks, arg & QUIRKS_KNOWN);
+	vm_request_all(&vm->vm, REQ_INTERCEPTS, false);
 	return 0;
 }
 
@@ -192,6 +195,30 @@ static long enable_max_vcpu_id(struct x86_vm *vm, u64 arg)
 	return 0;
 }
 
+static long enable_exit_on_emul_failure(struct x86_vm *vm, u64 arg)
+{
+	if (arg > 1)
+		return -EINVAL;
+	WRITE_ONCE(vm->exit_on_emul_failure, arg);
+	return 0;
+}
+
+/* For who trusts the guest with the host's life: api.rst asks for the right to reboot the host. */
+static long enable_nx_huge_off(struct x86_vm *vm, u64 arg)
+{
+	if (!capable(CAP_SYS_BOOT))
+		return -EPERM;
+	if (arg || vm->vm.created_vcpus)
+		return -EINVAL;
+	vm->mmu.nx_huge_off = true;
+	return 0;
+}
+
+static long enable_apic_bus_ns(struct x86_vm *vm, u64 arg)
+{
+	return irqchip_set_bus_ns(vm, arg);
+}
+
 static const struct {
 	u32	cap;
 	long	(*fn)(struct x86_vm *vm, u64 arg);	/* vm->lock held */
@@ -206,6 +233,9 @@ static const struct {
 	{ KVM_CAP_X86_USER_SPACE_MSR,		enable_user_msr },
 	{ KVM_CAP_MSR_PLATFORM_INFO,		enable_platform_info },
 	{ KVM_CAP_MAX_VCPU_ID,			enable_max_vcpu_id },
+	{ KVM_CAP_EXIT_ON_EMULATION_FAILURE,	enable_exit_on_emul_failure },
+	{ KVM_CAP_VM_DISABLE_NX_HUGE_PAGES,	enable_nx_huge_off },
+	{ KVM_CAP_X86_APIC_BUS_CYCLES_NS,	enable_apic_bus_ns },
 };
 
 long arch_vm_enable_cap(struct vm *v, const struct kvm_enable_cap *cap)

@@ -8,6 +8,7 @@
 
 #define MAX_LISTED	256	/* what userspace libraries have room for */
 #define MAX_AT_ONCE	256	/* KVM_GET/SET_MSRS take less than this */
+#define FEW		32	/* that need no memory of their own */
 
 #define MSR_TSC_DEADLINE	0x6e0
 
@@ -35,6 +36,7 @@ void msr_module_init(void)
 	unsigned int i;
 	u32 index;
 
+	msr_table_init();
 	nr_listed = 0;
 	for (i = 0; i < msr_table_size; i++) {
 		const struct msr_row *row = &msr_table[i];
@@ -98,8 +100,8 @@ static u32 do_entries(struct x86_vcpu *vcpu, struct kvm_msr_entry *e, u32 nr, ms
 static long do_msrs(struct ioctl_ctx *c, msr_op op, bool copy_back)
 {
 	struct x86_vcpu *vcpu = c->vcpu ? to_x86(c->vcpu) : NULL;
+	struct kvm_msr_entry few[FEW] __uninitialized, *e = few;
 	struct kvm_msrs __user *u = c->uarg;
-	struct kvm_msr_entry *e;
 	struct kvm_msrs head;
 	size_t size;
 	long ret;
@@ -109,13 +111,18 @@ static long do_msrs(struct ioctl_ctx *c, msr_op op, bool copy_back)
 	if (head.nmsrs >= MAX_AT_ONCE)
 		return -E2BIG;
 	size = array_size(head.nmsrs, sizeof(*e));
-	e = memdup_user(u->entries, size);
-	if (IS_ERR(e))
-		return PTR_ERR(e);
+	if (head.nmsrs > FEW) {
+		e = memdup_user(u->entries, size);
+		if (IS_ERR(e))
+			return PTR_ERR(e);
+	} else if (copy_from_user(few, u->entries, size)) {
+		return -EFAULT;
+	}
 	ret = do_entries(vcpu, e, head.nmsrs, op);
 	if (copy_back && copy_to_user(u->entries, e, size))
 		ret = -EFAULT;
-	kfree(e);
+	if (e != few)
+		kfree(e);
 	return ret;
 }
 

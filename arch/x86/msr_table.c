@@ -206,10 +206,39 @@ const struct msr_row msr_table[] = {
 
 const unsigned int msr_table_size = ARRAY_SIZE(msr_table);
 
+/* The row that msr_find() looks at first, by a hash of the index. */
+static u8 first_look[256] __read_mostly;
+
+static_assert(ARRAY_SIZE(msr_table) <= 256);
+
+/* Tells apart those that guests use most: IA32 0-0x3ff, KVM's, AMD's 0xc0000080 and 0xc0000100. */
+static u8 hash_of(u32 index)
+{
+	return index ^ index >> 5 ^ index >> 16;
+}
+
+void msr_table_init(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(msr_table); i++) {
+		u32 index = msr_table[i].first;
+
+		/* Of the long ranges, which are for initialisation, the beginning is enough. */
+		for (; index <= msr_table[i].last && index < msr_table[i].first + 4; index++) {
+			if (!first_look[hash_of(index)])
+				first_look[hash_of(index)] = i;
+		}
+	}
+}
+
 const struct msr_row *msr_find(u32 index)
 {
 	unsigned int low = 0, high = ARRAY_SIZE(msr_table);
+	const struct msr_row *row = &msr_table[first_look[hash_of(index)]];
 
+	if (likely(index >= row->first && index <= row->last))
+		return row;
 	while (low < high) {
 		unsigned int mid = (low + high) / 2;
 

@@ -91,6 +91,8 @@ extern const struct msr_row msr_table[];	/* sorted by first, no overlap */
 extern const unsigned int msr_table_size;
 
 const struct msr_row *msr_find(u32 index);
+/* Once, before the first msr_find(). */
+void msr_table_init(void);
 
 /* KVM_GET_MSR_FEATURE_INDEX_LIST: MSRs that tell what the host offers. 0, or 1: not one of them. */
 int msr_feature_get(u32 index, u64 *val);

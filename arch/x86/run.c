@@ -64,6 +64,7 @@ static verdict_t handle_requests(struct x86_vcpu *vcpu)
 		vendor_call(update_intercepts)(vcpu);
 	if (vcpu_take_request(v, REQ_EVENT))
 		vcpu->ev.check = true;
+	vcpu_take_request(v, REQ_LOG_SYNC);
 	vcpu_take_request(v, REQ_UNBLOCK);
 	return irqchip_handle_requests(vcpu);
 }
@@ -205,6 +206,8 @@ static verdict_t enter_guest(struct x86_vcpu *vcpu)
 /* Not runnable: halted, or an AP that waits for INIT and SIPI. */
 static verdict_t wait_to_run(struct x86_vcpu *vcpu)
 {
+	if (vcpu->apic.countdown_tsc)
+		__irqchip_timer_to_host(vcpu);
 	vcpu_halt(&vcpu->v);
 	if (vcpu_test_request(&vcpu->v, REQ_VM_DEAD))
 		return -EIO;

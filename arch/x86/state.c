@@ -276,12 +276,12 @@ static long set_sregs2(struct ioctl_ctx *c)
 }
 
 static const struct ioctl_row state_vcpu_ioctls_rows[] = {
-	{ KVM_GET_REGS,		IOC_VCPU, get_regs },
-	{ KVM_SET_REGS,		IOC_VCPU, set_regs },
-	{ KVM_GET_SREGS,	IOC_VCPU, get_sregs },
-	{ KVM_SET_SREGS,	IOC_VCPU, set_sregs },
-	{ KVM_GET_SREGS2,	IOC_VCPU, get_sregs2 },
-	{ KVM_SET_SREGS2,	IOC_VCPU, set_sregs2 },
+	{ KVM_GET_REGS,		IOC_VCPU_STATE | IOC_FILLS, get_regs },
+	{ KVM_SET_REGS,		IOC_VCPU_STATE, set_regs },
+	{ KVM_GET_SREGS,	IOC_VCPU_STATE | IOC_FILLS, get_sregs },
+	{ KVM_SET_SREGS,	IOC_VCPU_STATE, set_sregs },
+	{ KVM_GET_SREGS2,	IOC_VCPU_STATE, get_sregs2 },
+	{ KVM_SET_SREGS2,	IOC_VCPU_STATE, set_sregs2 },
 };
 IOCTL_TABLE(state_vcpu_ioctls);
 

@@ -14,18 +14,13 @@
 #define TOLERANCE_PPM	250
 
 /* Ticks that the host's TSC lost over suspends, in total; vCPUs make up for it when loaded. */
-static u64 tsc_backward_shift;
+u64 tsc_backward_shift;
 static u64 highest_tsc;
 static DEFINE_RAW_SPINLOCK(suspend_lock);
 
-static u32 host_khz(void)
+u32 tsc_host_khz(void)
 {
 	return tsc_khz ?: 1000000;
-}
-
-u64 tsc_suspend_shift(void)
-{
-	return READ_ONCE(tsc_backward_shift);
 }
 
 void tsc_module_init(void)
@@ -52,7 +47,7 @@ void tsc_cpu_enabled(void)
 	raw_spin_lock_irqsave(&suspend_lock, flags);
 	now = rdtsc_ordered();
 	/* A millisecond: CPUs whose TSCs differ by a few ticks are not a suspend. */
-	if (highest_tsc > now && highest_tsc - now > host_khz()) {
+	if (highest_tsc > now && highest_tsc - now > tsc_host_khz()) {
 		WRITE_ONCE(tsc_backward_shift, tsc_backward_shift + (highest_tsc - now));
 		highest_tsc = now;
 	}
@@ -71,7 +66,7 @@ u64 guest_tsc(struct x86_vcpu *vcpu, u64 host_tsc)
 
 u32 tsc_real_khz(struct x86_vcpu *vcpu)
 {
-	return keel_tsc_scale(host_khz(), vcpu->tsc.ratio);
+	return keel_tsc_scale(tsc_host_khz(), vcpu->tsc.ratio);
 }
 
 u64 guest_tsc_to_ns(struct x86_vcpu *vcpu, u64 ticks)
@@ -260,7 +255,7 @@ bool tsc_vm_synced(struct x86_vm *vm, u64 *gen)
 /* The scale for @khz: 0 with *@ratio, or -EINVAL if the hardware cannot. */
 static int ratio_for(u32 khz, u64 *ratio)
 {
-	u32 host = host_khz(), low = host - div_u64((u64)host * TOLERANCE_PPM, 1000000),
+	u32 host = tsc_host_khz(), low = host - div_u64((u64)host * TOLERANCE_PPM, 1000000),
 	    high = host + div_u64((u64)host * TOLERANCE_PPM, 1000000);
 	const struct vendor_caps *caps = &keel_vendor.caps;
 
@@ -279,7 +274,7 @@ int tsc_vm_set_khz(struct x86_vm *vm, u32 khz)
 {
 	u64 ratio;
 
-	khz = khz ?: host_khz();
+	khz = khz ?: tsc_host_khz();
 	if (ratio_for(khz, &ratio))
 		return -EINVAL;
 	WRITE_ONCE(vm->tsc.khz, khz);
@@ -292,7 +287,7 @@ int tsc_set_khz(struct x86_vcpu *vcpu, u32 khz)
 	struct vm_tsc *t = &vcpu_vm(vcpu)->tsc;
 	unsigned long flags;
 
-	khz = khz ?: host_khz();
+	khz = khz ?: tsc_host_khz();
 	if (ratio_for(khz, &ratio))
 		return -EINVAL;
 	if (khz == vcpu->tsc.khz && ratio == vcpu->tsc.ratio)
@@ -319,7 +314,7 @@ int tsc_set_khz(struct x86_vcpu *vcpu, u32 khz)
 void tsc_vm_init(struct x86_vm *vm)
 {
 	raw_spin_lock_init(&vm->tsc.lock);
-	vm->tsc.khz = host_khz();
+	vm->tsc.khz = tsc_host_khz();
 }
 
 void tsc_vcpu_init(struct x86_vcpu *vcpu)

@@ -49,7 +49,11 @@ void tsc_vcpu_put(struct x86_vcpu *vcpu);
 void tsc_cpu_enabled(void);
 void tsc_cpu_disabled(void);
 /* Changes when the host's TSC has restarted: what was computed from it is void. */
-u64 tsc_suspend_shift(void);
+extern u64 tsc_backward_shift;
+static inline u64 tsc_suspend_shift(void)
+{
+	return READ_ONCE(tsc_backward_shift);
+}
 
 /* What the guest would read when the host's TSC is @host_tsc. */
 u64 guest_tsc(struct x86_vcpu *vcpu, u64 host_tsc);
@@ -63,6 +67,7 @@ u64 guest_tsc_to_ns(struct x86_vcpu *vcpu, u64 ticks);
 /* The rate at which the guest's TSC really counts; tsc.khz is what userspace asked for. */
 u32 tsc_real_khz(struct x86_vcpu *vcpu);
 u64 keel_tsc_scale(u64 tsc, u64 ratio);
+u32 tsc_host_khz(void);
 
 /* MSRs. */
 void tsc_write(struct x86_vcpu *vcpu, u64 val, bool host);	/* IA32_TSC */

@@ -8,12 +8,13 @@
 
 #define X(op) DEFINE_STATIC_CALL_NULL(keel_v_##op, *((struct vendor_ops *)0)->op);
 VENDOR_OPS(X)
+VENDOR_OPT_OPS(X)
 #undef X
 
 struct vendor_ops keel_vendor;
 static DEFINE_MUTEX(vendor_lock);
 
-/* Every operation is mandatory. */
+/* All of VENDOR_OPS are mandatory. */
 static bool ops_complete(const struct vendor_ops *ops)
 {
 	bool missing = false;
@@ -29,6 +30,7 @@ static void update_calls(const struct vendor_ops *ops)
 {
 #define X(op) static_call_update(keel_v_##op, ops->op);
 	VENDOR_OPS(X)
+	VENDOR_OPT_OPS(X)
 #undef X
 }
 
@@ -56,9 +58,18 @@ static int install(const struct vendor_ops *ops)
 	keel_vendor = *ops;
 	keel_vendor.name = NULL;
 	update_calls(ops);
-	ret = x86_vendor_setup() ?: hw_vendor_added();
+	ret = x86_vendor_setup();
 	if (ret)
-		forget();
+		goto no_setup;
+	ret = hw_vendor_added();
+	if (ret)
+		goto no_hw;
+	return 0;
+
+no_hw:
+	x86_vendor_teardown();
+no_setup:
+	forget();
 	return ret;
 }
 

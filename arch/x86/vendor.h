@@ -24,9 +24,11 @@ struct kvm_run;
 struct vendor_caps {
 	u32	trace_isa;		/* KVM_ISA_* of the kvm_exit tracepoint */
 	bool	nrip;			/* exits carry the next RIP */
+	bool	state_in_memory;	/* fetch and flush need no loaded vCPU */
 	bool	tsc_scaling;
 	u8	tsc_frac_bits;		/* fraction bits of the scaling ratio */
 	u64	tsc_max_ratio;
+	bool	guest_timer;		/* set_timer is there */
 	bool	hw_apicv;
 	bool	gif_virtual;
 	bool	pdpte_registers;	/* PAE paging: the CPU keeps PDPTEs as registers (ST_PDPTE) */
@@ -35,6 +37,8 @@ struct vendor_caps {
 	bool	stage2_exec_only;
 	bool	stage2_ad;
 	u8	stage2_format;		/* MMU_FMT_*, arch/x86/mmu/pte.h */
+	u8	hypercall_op;		/* last byte of this vendor's hypercall instruction, HYPERCALL_* */
+	bool	reads_zero;		/* CPUID leaves out of range read 0: how this vendor's guests are told */
 	u16	dirty_log_batch;	/* pages that the hardware logs before it exits; 0: it does not */
 };
 
@@ -112,6 +116,11 @@ struct vendor_ops {
 	void (*flush_gva)(struct x86_vcpu *vcpu, gva_t gva);	/* INVLPG emulated */
 
 	void (*set_tsc)(struct x86_vcpu *vcpu, u64 offset, u64 ratio);
+	/*
+	 * Optional. End the guest when the host's TSC has reached @tsc, 0: never; keel_guest_timer() then.
+	 * Also without the vCPU loaded.
+	 */
+	void (*set_timer)(struct x86_vcpu *vcpu, u64 tsc);
 
 	/* MSRs only this vendor knows. 0, 1 = no such MSR or bad value (#GP), -errno. */
 	int  (*get_msr)(struct x86_vcpu *vcpu, u32 index, u64 *val);
@@ -145,12 +154,17 @@ extern struct vendor_ops keel_vendor;	/* the registered vendor's, a copy */
 	X(get_msr) X(set_msr) X(has_msr) X(get_msr_feature) X(insn_bytes)	\
 	X(cpuid_changed) X(adjust_caps) X(exit_info) X(dump)
 
+/* A vendor may leave these NULL: a call does nothing then. */
+#define VENDOR_OPT_OPS(X) X(set_timer)
+
 #define X(op) DECLARE_STATIC_CALL(keel_v_##op, *((struct vendor_ops *)0)->op);
 VENDOR_OPS(X)
+VENDOR_OPT_OPS(X)
 #undef X
 
-/* vendor_call(op)(args): every op of the table is mandatory. */
+/* vendor_call(op)(args): every op of VENDOR_OPS is mandatory. */
 #define vendor_call(op) static_call(keel_v_##op)
+#define vendor_call_opt(op) static_call_cond(keel_v_##op)
 
 /*
  * Called by a vendor module's init and exit. -EBUSY: another vendor is registered, or the extension is in use on a

@@ -39,6 +39,7 @@ enum {
 	REQ_MSR_FILTER,
 	REQ_STEAL_UPDATE,
 	REQ_GUEST_TLB_FLUSH,
+	REQ_LOG_SYNC,			/* an exit was wanted, nothing else */
 };
 
 struct x86_vm {
@@ -56,6 +57,7 @@ struct x86_vm {
 	bool			exception_payload;
 	bool			max_vcpu_id_set;
 	bool			triple_fault_event;
+	bool			exit_on_emul_failure;	/* at CPL 3 too */
 	bool			x2apic_format;		/* KVM_X2APIC_API_USE_32BIT_IDS */
 	bool			x2apic_broadcast_off;	/* KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK */
 	bool			bus_lock_exit;
@@ -78,6 +80,7 @@ struct x86_vcpu {
 	struct vcpu_debug	debug;
 	struct vcpu_emul	emul;
 	struct insn_note	insn_note[INSN_NOTES];
+	u8			insn_note_next;	/* which of two gives way */
 	struct vcpu_mmu		mmu;
 	struct vcpu_apic	apic;
 	u32			mp_state;	/* KVM_MP_STATE_* */

@@ -324,6 +324,6 @@ static const struct ioctl_row xstate_vcpu_ioctls_rows[] = {
 	{ KVM_GET_XSAVE2,	IOC_VCPU_NOLOAD | IOC_RAW, get_xsave2 },
 	{ KVM_SET_XSAVE,	IOC_VCPU_NOLOAD | IOC_RAW, set_xsave },
 	{ KVM_GET_XCRS,		IOC_VCPU_NOLOAD, get_xcrs },
-	{ KVM_SET_XCRS,		IOC_VCPU, set_xcrs },
+	{ KVM_SET_XCRS,		IOC_VCPU_STATE, set_xcrs },
 };
 IOCTL_TABLE(xstate_vcpu_ioctls);

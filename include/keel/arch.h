@@ -51,6 +51,8 @@ void arch_vcpu_destroy(struct vcpu *vcpu);
 void arch_vcpu_load(struct vcpu *vcpu, int cpu);	/* preemption off */
 void arch_vcpu_put(struct vcpu *vcpu);			/* preemption off */
 void arch_vcpu_sched_in(struct vcpu *vcpu, int cpu);
+/* The registers can be reached only while the vCPU is loaded. Constant while there are vCPUs. */
+extern bool arch_state_needs_load;
 
 /*
  * KVM_RUN: vcpu->mutex held and the vCPU loaded; signal mask, exit_reason and
@@ -105,6 +107,11 @@ void arch_mmu_split(struct vm *vm, const struct memslot *slot, gfn_t start, gfn_
  * Hardware that logs by itself (PML) adds what its buffer holds.
  */
 unsigned int arch_dirty_ring_reserved(void);
+/*
+ * What the hardware has logged of writes that vCPUs made so far is in the dirty log when this returns.
+ * slots_lock held. Sleeps.
+ */
+void arch_dirty_log_sync(struct vm *vm);
 /* Every CPU drops its translations of this VM; returns when they have. May be called under mmu_lock. */
 void arch_flush_tlbs(struct vm *vm);
 /*

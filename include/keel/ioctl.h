@@ -15,7 +15,7 @@ struct file;
 
 /*
  * What a handler gets. @data is a kernel copy of the argument, _IOC_SIZE(cmd)
- * bytes: copied in for _IOC_WRITE, zeroed otherwise, copied out after a
+ * bytes: copied in for _IOC_WRITE, zeroed otherwise (but see IOC_FILLS), copied out after a
  * handler returned >= 0 for _IOC_READ. With IOC_RAW @data is NULL and the
  * handler uses @uarg (structures with a variable tail) or @arg (plain values).
  */
@@ -44,6 +44,8 @@ enum ioctl_flags {
 	IOC_SRCU	= 1 << 5,	/* inside an SRCU reader of vm->srcu */
 	IOC_OUT_ON_E2BIG = 1 << 6,	/* copy the result out on -E2BIG too (counts) */
 	IOC_INPUT	= 1 << 7,	/* the argument is input only, whatever the direction in cmd says */
+	IOC_FILLS	= 1 << 8,	/* the handler writes all of an output: not zeroed before */
+	IOC_VCPU_STATE	= 1 << 9,	/* as IOC_VCPU, loaded only if registers need that */
 };
 
 struct ioctl_row {

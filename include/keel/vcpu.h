@@ -62,6 +62,7 @@ struct vcpu {
 	bool			sigset_active;	/* [v] KVM_SET_SIGNAL_MASK */
 	sigset_t		sigset;
 
+	u16			bus_hint[KEEL_NR_BUSES];	/* [v] last place on each */
 	struct {				/* [v] last slots used, valid while gen matches */
 		u64		gen;
 		gfn_t		hole;		/* in no slot: a device that is polled */

@@ -60,8 +60,6 @@ static bool wanted(const struct path *p, int nr, char **names)
 {
 	int i;
 
-	if (p->amd_only && host_is_intel())
-		return false;
 	for (i = 0; i < nr; i++)
 		if (!strncmp(p->name, names[i], strlen(names[i])))
 			return true;

@@ -28,7 +28,6 @@ struct path {
 	enum path_kind kind;
 	void (*measure)(const struct path *p);
 	void (*guest)(void);
-	bool amd_only;
 };
 
 extern uint64_t bench_n;		/* repetitions */
@@ -61,9 +60,12 @@ do {									\
 		bench_fail(#call);					\
 } while (0)
 
-/* Warm up, then @body N times, then MSG_DONE. */
+/*
+ * Warm up, then @body N times, then MSG_DONE. Aligned: an instruction across the end of a page would be
+ * emulated the long way, by both KVMs.
+ */
 #define GUEST_LOOP(fn, body)						\
-static void fn(void)							\
+static void __attribute__((aligned(512))) fn(void)			\
 {									\
 	uint64_t i;							\
 									\

@@ -6,7 +6,7 @@
  * -plugin libcounts.so,out=FILE[,blocks=FILE]
  *
  * FILE gets "total class class ..." for each row, and first a line with the names. blocks gets
- * "address count" for each code block that ran between marks, when the emulator ends.
+ * "address count" for each code block that ran between the marks of a row, and a line "row" after each row.
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -29,8 +29,7 @@ static const char *const class_names[C_NR] = {
 };
 
 static uint64_t count[C_NR], begin[C_NR], row[C_NR];
-static FILE *out;
-static const char *blocks_path;
+static FILE *out, *blocks_out;
 
 /* ---- code blocks, for profiles ---- */
 
@@ -63,7 +62,7 @@ static void each_block(bool end)
 	struct block *b;
 	int i;
 
-	for (i = 0; blocks_path && i < BUCKETS; i++) {
+	for (i = 0; blocks_out && i < BUCKETS; i++) {
 		for (b = table[i]; b; b = b->next) {
 			if (end)
 				b->sum += b->count - b->begin;
@@ -72,18 +71,20 @@ static void each_block(bool end)
 	}
 }
 
-static void write_blocks(qemu_plugin_id_t id, void *p)
+static void write_blocks(void)
 {
-	FILE *f = blocks_path ? fopen(blocks_path, "w") : NULL;
 	struct block *b;
 	int i;
 
-	for (i = 0; f && i < BUCKETS; i++)
-		for (b = table[i]; b; b = b->next)
+	for (i = 0; i < BUCKETS; i++) {
+		for (b = table[i]; b; b = b->next) {
 			if (b->sum)
-				fprintf(f, "%" PRIx64 " %" PRIu64 "\n", b->vaddr, b->sum);
-	if (f)
-		fclose(f);
+				fprintf(blocks_out, "%" PRIx64 " %" PRIu64 "\n", b->vaddr, b->sum);
+			b->sum = 0;
+		}
+	}
+	fputs("row\n", blocks_out);
+	fflush(blocks_out);
 }
 
 /* ---- marks ---- */
@@ -111,6 +112,8 @@ static void mark_row(unsigned int vcpu, void *data)
 		fprintf(out, "%" PRIu64 "%c", row[i], i == C_NR - 1 ? '\n' : ' ');
 	fflush(out);
 	memset(row, 0, sizeof(row));
+	if (blocks_out)
+		write_blocks();
 }
 
 static void find_mark(struct qemu_plugin_insn *insn, const uint8_t *b, size_t n)
@@ -230,7 +233,7 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 								   &count[c], 1);
 	}
 	qemu_plugin_register_vcpu_tb_exec_inline(tb, QEMU_PLUGIN_INLINE_ADD_U64, &count[C_TOTAL], n);
-	if (blocks_path)
+	if (blocks_out)
 		qemu_plugin_register_vcpu_tb_exec_inline(tb, QEMU_PLUGIN_INLINE_ADD_U64,
 				&block(qemu_plugin_tb_vaddr(tb), n)->count, n);
 }
@@ -244,13 +247,12 @@ int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, 
 		if (!strncmp(argv[i], "out=", 4))
 			out = fopen(argv[i] + 4, "w");
 		else if (!strncmp(argv[i], "blocks=", 7))
-			blocks_path = strdup(argv[i] + 7);
+			blocks_out = fopen(argv[i] + 7, "w");
 	}
 	if (!out)
 		return -1;
 	for (i = 0; i < C_NR; i++)
 		fprintf(out, "%s%c", class_names[i], i == C_NR - 1 ? '\n' : ' ');
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
-	qemu_plugin_register_atexit_cb(id, write_blocks, NULL);
 	return 0;
 }

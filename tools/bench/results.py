@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import statistics
 
 # What dear instructions cost beyond one plain instruction, in such instructions. Cycles are taken
 # as instructions of a core that does one a cycle.
@@ -57,12 +58,33 @@ class Side:
     """One run of one KVM: figures by path, kinds, state, exits of a guest's boot."""
 
     def __init__(self, name):
-        self.name, self.rows, self.weighted, self.counts = name, {}, {}, {}
+        self.name, self.rows, self.weighted, self.all = name, {}, {}, {}
         self.state, self.exits, self.kinds = {}, {}, {}
+
+    def add(self, path, kind, plain, weighted):
+        """One measurement of several: their median counts, for the host does other things now and then."""
+        self.all.setdefault(path, []).append((plain, weighted))
+        self.rows[path] = statistics.median(p for p, _ in self.all[path])
+        self.weighted[path] = statistics.median(w for _, w in self.all[path])
+        self.kinds[path] = kind
+
+
+def row_figures(words, classes, lines):
+    """Instructions of one operation: by the plugin's next line, or without plugin the ticks in the row."""
+    n, ticks = int(words[3]), int(words[4])
+    if not classes:
+        return {'total': ticks / n}
+    figures = dict(zip(classes, (int(w) / n for w in next(lines, '').split())))
+    if len(figures) != len(classes):
+        raise SystemExit(f'bench: the plugin has no counts for {words[1]}')
+    return figures
 
 
 def parse(text, counted):
-    """What bench printed, and the plugin's lines: the floor's counts, a list of sides, notes."""
+    """
+    What bench printed, and the plugin's lines if there is one: the floor's counts, a list of sides,
+    notes.
+    """
     lines = counted.split('\n')
     classes = lines[0].split()
     lines = iter(lines[1:])
@@ -79,20 +101,15 @@ def parse(text, counted):
         elif words[0] == 'exits':
             sides[-1].exits[words[1]] = int(words[2])
         elif words[0] == 'value':
-            sides[-1].rows[words[1]] = sides[-1].weighted[words[1]] = int(words[2])
-            sides[-1].kinds[words[1]] = 'bytes'
+            sides[-1].add(words[1], 'bytes', int(words[2]), int(words[2]))
         elif words[0] == 'row':
-            path, kind, n = words[1], words[2], int(words[3])
-            figures = dict(zip(classes, (int(w) / n for w in next(lines, '').split())))
-            if len(figures) != len(classes):
-                raise SystemExit(f'bench: the plugin has no counts for {path}')
-            weighted = figures['total'] + sum(figures[c] * w for c, (w, _) in WEIGHTS.items())
+            path, kind = words[1], words[2]
+            figures = row_figures(words, classes, lines)
+            weighted = figures['total'] + sum(figures.get(c, 0) * w for c, (w, _) in WEIGHTS.items())
             if path == 'floor':
                 floor = (figures['total'], weighted)
                 continue
-            s = sides[-1]
-            s.rows[path], s.weighted[path], s.kinds[path] = figures['total'], weighted, kind
-            s.counts[path] = figures
+            sides[-1].add(path, kind, figures['total'], weighted)
     return floor, sides, notes
 
 
@@ -104,14 +121,16 @@ def differences(a, b):
 
 
 def unsteady(runs):
-    """Paths whose two runs differ by more than they may."""
+    """Paths whose two runs differ by more than they may, and how."""
     first, second = runs[:2]
-    out = []
+    out = {}
     for path, x in first.rows.items():
+        if path not in second.rows:     # the guest boots once a side
+            continue
         y = second.rows[path]
         off = abs(x - y) / max(x, y, 1) * 100
         if off > REPEAT[first.kinds[path]] and abs(x - y) > 8:
-            out.append(f'{first.name} {path}: {x:.0f} and {y:.0f}, {off:.1f} %')
+            out[path] = f'{first.name} {path}: {x:.0f} and {y:.0f}, {off:.1f} %'
     return out
 
 
@@ -123,7 +142,7 @@ def mean(runs, path, what='rows'):
 def table(stock, keel):
     """Rows: path, stock, Keel, ratio, and the same weighted."""
     rows = []
-    for path in keel[0].rows:
+    for path in (p for p in keel[0].rows if p in stock[0].rows):
         s, k = mean(stock, path), mean(keel, path)
         sw, kw = mean(stock, path, 'weighted'), mean(keel, path, 'weighted')
         rows.append({'path': path, 'stock': round(s), 'keel': round(k), 'ratio': round(k / s, 3) if s else 0,
@@ -157,6 +176,10 @@ def show_exits(stock, keel):
     print(f'{"all":24}{a:>11}{b:>11}{b / a:>7.2f}')
 
 
+# JSON has no comments.
+LICENSE = 'SPDX-License-Identifier: GPL-2.0-only'
+
+
 def load(path):
     if not os.path.exists(path):
         return {}
@@ -165,7 +188,7 @@ def load(path):
 
 
 def save(path, kernel, meta, floor, rows):
-    data = load(path)
+    data = {'license': LICENSE, **load(path)}
     data[kernel] = {'meta': meta, 'floor': floor and round(floor[0]),
                     'paths': {r['path']: [r['stock'], r['keel'], r['ratio'], r['ratio_w']]
                               for r in rows}}

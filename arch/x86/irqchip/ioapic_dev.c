@@ -62,11 +62,16 @@ static void update_edge_vectors(struct x86_vm *vm)
 {
 	struct vm_ioapic *d = ioapic_of(vm);
 	unsigned long map[4] = {};
+	bool changed = false;
 	int i;
 
 	ioapic_edge_vectors(&d->io, d->ack_pins, map);
-	for (i = 0; i < ARRAY_SIZE(map); i++)
+	for (i = 0; i < ARRAY_SIZE(map); i++) {
+		changed |= vm->irqchip.domain.edge_eoi[i] != map[i];
 		WRITE_ONCE(vm->irqchip.domain.edge_eoi[i], map[i]);
+	}
+	if (changed && vm->irqchip.domain.posting)
+		vm_request_all(&vm->vm, REQ_SCAN_IOAPIC, false);
 }
 
 /* What a change asks for, to be done with no lock held. */

@@ -3,7 +3,6 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/uaccess.h>
 #include <keel/ioctl.h>
 #include "virt/compat/compat.h"
 #include "arch/x86/x86.h"
@@ -48,6 +47,7 @@ void irqchip_vm_init(struct x86_vm *vm)
 
 	chip->mode = IRQCHIP_NONE;
 	chip->domain.broadcast_quirk = true;
+	chip->domain.posting = keel_vendor.caps.hw_apicv;
 	mutex_init(&chip->grow_mutex);
 	spin_lock_init(&chip->map_lock);
 	pic_dev_init(vm);
@@ -147,6 +147,18 @@ int irqchip_create_split(struct x86_vm *vm, u32 nr_routes)
 	return 0;
 }
 
+int irqchip_set_bus_ns(struct x86_vm *vm, u64 ns)
+{
+	if (!ns || ns > LAPIC_MAX_BUS_NS)
+		return -EINVAL;
+	if (vm->irqchip.mode == IRQCHIP_NONE)
+		return -ENXIO;
+	if (vm->vm.created_vcpus)
+		return -EINVAL;
+	vm->irqchip.bus_ns = ns;
+	return 0;
+}
+
 /* ---- ioctls ---- */
 
 static int get_chip(struct x86_vm *vm, struct kvm_irqchip *chip)
@@ -189,20 +201,9 @@ static long vm_get_irqchip(struct ioctl_ctx *c)
 	return get_chip(to_x86_vm(c->vm), c->data);
 }
 
-/* Its number says read, though it is written. */
 static long vm_set_irqchip(struct ioctl_ctx *c)
 {
-	struct kvm_irqchip *chip;
-	int ret;
-
-	if (!arch_irqchip_full(c->vm))
-		return -ENXIO;
-	chip = memdup_user(c->uarg, sizeof(*chip));
-	if (IS_ERR(chip))
-		return PTR_ERR(chip);
-	ret = set_chip(to_x86_vm(c->vm), chip);
-	kfree(chip);
-	return ret;
+	return arch_irqchip_full(c->vm) ? set_chip(to_x86_vm(c->vm), c->data) : -ENXIO;
 }
 
 static long vm_irq_line(struct ioctl_ctx *c)
@@ -222,7 +223,8 @@ static long vm_irq_line(struct ioctl_ctx *c)
 static const struct ioctl_row irqchip_vm_ioctls_rows[] = {
 	{ KVM_CREATE_IRQCHIP,	IOC_RAW | IOC_VM_LOCK,	vm_create_irqchip },
 	{ KVM_GET_IRQCHIP,	0,			vm_get_irqchip },
-	{ KVM_SET_IRQCHIP,	IOC_RAW,		vm_set_irqchip },
+	/* Its number says read, though it is written. */
+	{ KVM_SET_IRQCHIP,	IOC_INPUT,		vm_set_irqchip },
 	{ KVM_IRQ_LINE,		0,			vm_irq_line },
 	{ KVM_IRQ_LINE_STATUS,	0,			vm_irq_line },
 	{ KVM_SIGNAL_MSI,	0,			vm_signal_msi },

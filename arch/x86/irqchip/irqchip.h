@@ -58,6 +58,7 @@ struct vm_pit {
 /* The devices lie in the VM object: nothing to allocate, nothing to free too early. */
 struct vm_irqchip {
 	u8	mode;		/* enum irqchip_mode; release-stored when creation is complete */
+	u32	bus_ns;		/* [c] of the local APICs' timers; 0: LAPIC_BUS_NS */
 	u32	split_pins;	/* GSIs of the I/O APIC in userspace, from 0 */
 	unsigned long split_level[4];	/* [x] vectors that these raise as levels */
 	struct lapic_domain domain;
@@ -80,6 +81,8 @@ struct vcpu_apic {
 	u8		user_cr8;	/* [v] CR8 without an in-kernel APIC */
 	s8		cr8_exits;	/* [v] what the vendor was told last, -1: nothing yet */
 	int		timer_cpu;	/* [v] where the timer was started */
+	u64		countdown_tsc;	/* [v] host TSC when the timer ends the guest; 0: the hrtimer's */
+	u64		countdown_shift; /* [v] tsc_suspend_shift() of that */
 	struct hrtimer	timer;
 	gpa_t		vapic_addr;	/* [v] KVM_SET_VAPIC_ADDR: TPR in guest memory, or 0 */
 	struct {			/* [v] */
@@ -107,6 +110,11 @@ void irqchip_cpuid_changed(struct x86_vcpu *vcpu);
 /* The guest's TSC jumped or changed its rate: an armed deadline is computed anew. Own thread. */
 void irqchip_tsc_changed(struct x86_vcpu *vcpu);
 
+/* The countdown that ends the guest may have expired: deliver it before its state is read. Own thread. */
+void irqchip_timer_settle(struct x86_vcpu *vcpu);
+/* countdown_tsc is not 0, and the vCPU is about to sleep: the hrtimer takes over. */
+void __irqchip_timer_to_host(struct x86_vcpu *vcpu);
+
 /* Run loop, own thread, interrupts on. */
 /* REQ_IOAPIC_EOI_EXIT, REQ_TPR_ACCESS. */
 verdict_t irqchip_handle_requests(struct x86_vcpu *vcpu);
@@ -115,6 +123,8 @@ int irqchip_accept_init_sipi(struct x86_vcpu *vcpu);
 
 /* Is an interrupt of the LAPIC (by PPR) or the PIC (by LVT0) waiting? Any thread. */
 bool irqchip_irq_pending(struct x86_vcpu *vcpu);
+/* The same, but for those that the CPU delivers by itself. Own thread. */
+bool irqchip_irq_to_inject(struct x86_vcpu *vcpu);
 /* Take it into service: vector, or -1. Own thread. */
 int irqchip_irq_ack(struct x86_vcpu *vcpu);
 /* KVM_INTERRUPT may be called now (kvm_run.ready_for_interrupt_injection). */
@@ -164,12 +174,36 @@ void irqchip_api_changed(struct x86_vm *vm);
 
 /* KVM_CAP_SPLIT_IRQCHIP: -EEXIST, -EINVAL. vm->lock held. */
 int irqchip_create_split(struct x86_vm *vm, u32 nr_routes);
+/* ns of a tick of the APIC timers' bus. 0, -ENXIO without local APICs, -EINVAL: too long, too late. vm->lock. */
+int irqchip_set_bus_ns(struct x86_vm *vm, u64 ns);
+
+/*
+ * hw_apic.c: the CPU keeps the register page while the guest runs. keel_apic_hw() decides whether it does
+ * from now on, for update_intercepts. Own thread, interrupts on.
+ */
+bool keel_apic_hw(struct x86_vcpu *vcpu);
+/* Before an entry, interrupts off: the highest vector requested, and in bits 15:8 that in service; 0: none. */
+u16 keel_apic_to_hw(struct x86_vcpu *vcpu);
+/*
+ * After an exit, interrupts off. @changed: that number is not what it was, or something is requested, and
+ * more may have been below it.
+ */
+void keel_apic_from_hw(struct x86_vcpu *vcpu, bool changed);
+/* The vectors whose EOI is to exit, if they may have changed since the last call. Interrupts off. */
+bool keel_apic_eoi_exits(struct x86_vcpu *vcpu, u64 map[4]);
+/* The guest has ended @vector, or written the register at @offset, without help. */
+verdict_t keel_exit_apic_eoi(struct x86_vcpu *vcpu, u8 vector);
+verdict_t keel_exit_apic_write(struct x86_vcpu *vcpu, u32 offset);
+/* Maps the VM's APIC-access page where @gfn is its place and the vCPU may use it. True: it is mapped. */
+bool irqchip_map_access_page(struct x86_vcpu *vcpu, gfn_t gfn);
+#define APIC_ACCESS_GFN		(APIC_BASE_DEFAULT >> 12)
 
 extern const struct ioctl_table irqchip_vm_ioctls;
 extern const struct ioctl_table irqchip_pit_ioctls;	/* of the VM too */
 extern const struct ioctl_table irqchip_vcpu_ioctls;
 
 /* ---- inside arch/x86/irqchip ---- */
+void irqchip_timer_init(struct x86_vcpu *vcpu);
 /* Wake and look at events: @vcpu has something to take. Any context. */
 void irqchip_kick(struct x86_vcpu *vcpu);
 int irqchip_deliver(struct x86_vm *vm, struct lapic *src, const struct apic_msg *m);

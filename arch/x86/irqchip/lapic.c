@@ -222,6 +222,35 @@ void lapic_mmio_write(struct lapic *a, u32 offset, unsigned int len, const void 
 		lapic_error(a, ESR_REGISTER);
 }
 
+void lapic_wrote(struct lapic *a, u32 offset)
+{
+	const struct lapic_reg *r = reg_lookup(a, offset, W_X1);
+	u32 val = lapic_get(a, offset);
+
+	if (!r)
+		return;
+	val &= writable_bits(a, offset, r);
+	switch (offset) {
+	case LAPIC_EOI:
+		break;
+	case LAPIC_ID:
+	case LAPIC_LDR:
+	case LAPIC_DFR:
+		/* The old value is gone: take it for another. */
+		lapic_put(a, offset, ~val);
+		write_id(a, offset, val);
+		break;
+	case LAPIC_TMICT:
+		if (a->timer.mode == LVTT_DEADLINE)
+			lapic_put(a, offset, 0);
+		else
+			write_reg(a, offset, val);
+		break;
+	default:
+		write_reg(a, offset, val);
+	}
+}
+
 /* ---- x2APIC: MSRs (SDM 3 11.12.1) ---- */
 
 static u32 msr_offset(u32 msr)
@@ -351,6 +380,8 @@ void lapic_reset(struct lapic *a, bool init, bool bsp, bool extint)
 
 	/* First the timer: its callback reads the registers. */
 	lapic_out_timer(a, 0);
+	lapic_take_posted(a);
+	WRITE_ONCE(a->eoi_stale, true);
 	if (!init)
 		a->base = APIC_BASE_DEFAULT | APIC_BASE_EN | (bsp ? APIC_BASE_BSP : 0);
 	WRITE_ONCE(a->mode, base_mode(a->base));
@@ -409,9 +440,13 @@ void lapic_get_state(struct lapic *a, struct kvm_lapic_state *s)
 {
 	u32 reg;
 
-	memset(s, 0, sizeof(*s));
-	for (reg = 0; reg < LAPIC_REGS_SIZE; reg += 16)
-		state_put(s, reg, lapic_get(a, reg));
+	lapic_take_posted(a);
+	/* Each register with the 12 bytes behind it. */
+	for (reg = 0; reg < LAPIC_REGS_SIZE; reg += 16) {
+		const u64 slot[2] = { lapic_get(a, reg) };
+
+		memcpy(s->regs + reg, slot, sizeof(slot));
+	}
 	state_put(s, LAPIC_TMCCT, lapic_timer_tmcct(a));
 	/* api.rst, KVM_GET_LAPIC: without the 32-bit format the id stays in bits 31:24. */
 	if (a->mode == LAPIC_X2APIC && !a->domain->x2apic_format)
@@ -427,6 +462,8 @@ int lapic_set_state(struct lapic *a, const struct kvm_lapic_state *s)
 	if (x2apic && a->domain->x2apic_format && state_get(s, LAPIC_ID) != a->id)
 		return -22;	/* EINVAL */
 	lapic_out_timer(a, 0);
+	lapic_take_posted(a);
+	WRITE_ONCE(a->eoi_stale, true);
 	for (reg = 0; reg < LAPIC_REGS_SIZE; reg += 16)
 		lapic_put(a, reg, state_get(s, reg));
 	if (x2apic)

@@ -17,6 +17,10 @@
 
 enum lapic_mode { LAPIC_OFF, LAPIC_XAPIC, LAPIC_X2APIC };
 
+#define LAPIC_BUS_NS		1u		/* of KVM's APIC: 1 GHz */
+/* The longest count, by the largest divisor, stays far below what a clock holds. */
+#define LAPIC_MAX_BUS_NS	(1u << 22)
+
 struct lapic_timer {
 	u64	deadline;	/* [t] next expiry in ns of lapic_in_now(), 0: not armed */
 	u64	period;		/* [t] ns of a periodic timer, clamped; 0 otherwise */
@@ -27,13 +31,16 @@ struct lapic_timer {
 
 struct lapic {
 	u8		*regs;		/* [c] register page, 16 bytes a register; NULL: no APIC */
-	unsigned long	irr_words;	/* [x] bit n: IRR register n may hold a bit */
+	unsigned long	irr_words;	/* [x] bit n: IRR register n, or posted[n], may hold a bit */
+	u64		posted[4];	/* [x] requests not yet in IRR (domain->posting) */
 	unsigned long	isr_words;	/* [v] bit n: ISR register n holds a bit */
 	u8		gate;		/* [v] PPR class that a vector must exceed; 0xff: off */
 	u8		mode;		/* [v] enum lapic_mode, from base; read by any CPU */
 	bool		sw_enabled;	/* [v] SVR bit 8 and not off; read by any CPU */
 	bool		extint_ok;	/* [v] takes interrupts of the PIC; read by any CPU */
 	bool		extint_msg;	/* [x] an ExtINT message arrived */
+	bool		hw;		/* [v] the CPU delivers and ends interrupts while the guest runs */
+	bool		eoi_stale;	/* [x] TMR changed: the EOIs to report are to be computed anew */
 	bool		lint0_nmi;	/* [v] LVT0 turns the PIT's line into NMIs */
 	u32		id;		/* [c] x2APIC id */
 	u64		base;		/* [v] IA32_APIC_BASE */
@@ -47,6 +54,7 @@ struct lapic {
 	bool		eoi_suppress_works;	/* and the EOI is in fact kept from the I/O APIC */
 	bool		tsc_deadline_offered;
 	u32		min_period_ns;	/* shortest period of a periodic timer */
+	u32		bus_ns;		/* a tick of divisor 1; 1 to LAPIC_MAX_BUS_NS */
 };
 
 /* What all local APICs of a VM share. */
@@ -55,6 +63,11 @@ struct lapic_domain {
 	bool		x2apic_format;	/* ids of messages and of KVM_GET_LAPIC have 32 bits */
 	bool		broadcast_quirk; /* 0xff of I/O APIC or MSI reaches x2APICs as broadcast */
 	u32		turn;		/* [x] round robin of lowest-priority delivery */
+	/*
+	 * [c] The CPU may change the register page while the guest runs, and not in steps that others could
+	 * join in: requests of others wait in posted[] until the vCPU's own thread takes them.
+	 */
+	bool		posting;
 	unsigned long	edge_eoi[4];	/* [x] edge vectors whose EOI is reported too */
 };
 
@@ -153,6 +166,13 @@ void lapic_recount(struct lapic *a);			/* caches from the registers */
 bool lapic_eoi_is_silent(const struct lapic *a);
 bool lapic_vector_in_use(struct lapic *a, u8 vector);	/* in IRR or ISR; any context */
 void lapic_update_lint0(struct lapic *a);			/* LVT0 or the mode changed */
+
+/* Posted requests move to IRR. [v] */
+void lapic_take_posted(struct lapic *a);
+/* The CPU has ended @vector itself: report it to whoever waits for that. [v] */
+void lapic_eoi_done(struct lapic *a, u8 vector);
+/* The guest has written register @offset of the page itself, in xAPIC mode: now it takes effect. [v] */
+void lapic_wrote(struct lapic *a, u32 offset);
 
 /* ---- lapic_ipi.c: the map and messages ---- */
 size_t lapic_map_bytes(u32 size);

@@ -4,6 +4,11 @@
 
 #define NR_VEC_WORDS	8
 
+static u32 posted_word(const struct lapic *a, unsigned int n)
+{
+	return READ_ONCE(a->posted[n / 2]) >> (n % 2 * 32);
+}
+
 /*
  * irr_words is a summary of IRR that may say too much, never too little: who
  * sets an IRR bit sets the summary bit after it; the vCPU's own thread, which
@@ -15,7 +20,7 @@ int lapic_highest_irr(const struct lapic *a)
 
 	while (words) {
 		unsigned int n = __fls(words);
-		u32 bits = lapic_get(a, LAPIC_IRR + n * 0x10);
+		u32 bits = lapic_get(a, LAPIC_IRR + n * 0x10) | posted_word(a, n);
 
 		if (likely(bits))
 			return n * 32 + __fls(bits);
@@ -24,16 +29,43 @@ int lapic_highest_irr(const struct lapic *a)
 	return -1;
 }
 
+static bool word_in_use(const struct lapic *a, unsigned int n)
+{
+	return lapic_get(a, LAPIC_IRR + n * 0x10) || posted_word(a, n);
+}
+
+static void lapic_or(struct lapic *a, u32 reg, u32 bits)
+{
+	lapic_put(a, reg, lapic_get(a, reg) | bits);
+}
+
+void lapic_take_posted(struct lapic *a)
+{
+	unsigned long words = READ_ONCE(a->irr_words);
+	unsigned int n;
+	u64 bits;
+
+	for (; words; words &= words - 1) {
+		n = __ffs(words) / 2;
+		if (!READ_ONCE(a->posted[n]))
+			continue;
+		/* A full barrier: what the sender has done before is seen by the guest's handler. */
+		bits = xchg(&a->posted[n], 0);
+		lapic_or(a, LAPIC_IRR + n * 0x20, bits);
+		lapic_or(a, LAPIC_IRR + n * 0x20 + 0x10, bits >> 32);
+	}
+}
+
 static void clear_irr(struct lapic *a, u8 vector)
 {
 	unsigned int n = vector >> 5;
 
 	clear_bit(vector & 31, lapic_word(a, LAPIC_IRR, vector));
-	if (lapic_get(a, LAPIC_IRR + n * 0x10))
+	if (word_in_use(a, n))
 		return;
 	clear_bit(n, &a->irr_words);
 	smp_mb__after_atomic();	/* summary before word; pairs with lapic_accept_fixed() */
-	if (lapic_get(a, LAPIC_IRR + n * 0x10))
+	if (word_in_use(a, n))
 		set_bit(n, &a->irr_words);
 }
 
@@ -78,7 +110,7 @@ void lapic_recount(struct lapic *a)
 	WRITE_ONCE(a->irr_words, 0);
 	smp_mb();	/* whoever found a summary bit still set has set its IRR bit before */
 	for (n = 0; n < NR_VEC_WORDS; n++) {
-		if (lapic_get(a, LAPIC_IRR + n * 0x10))
+		if (word_in_use(a, n))
 			set_bit(n, &a->irr_words);
 		if (lapic_get(a, LAPIC_ISR + n * 0x10))
 			isr |= BIT(n);
@@ -114,6 +146,17 @@ static void set_tmr(struct lapic *a, u8 vector, bool level)
 		set_bit(vector & 31, word);
 	else
 		clear_bit(vector & 31, word);
+	WRITE_ONCE(a->eoi_stale, true);
+}
+
+/* True: it waits already. */
+static bool post(struct lapic *a, u8 vector)
+{
+	/* What this request is about comes before the look: who is about to take the old one sees it. */
+	smp_mb();
+	if (lapic_vec_test(a, LAPIC_IRR, vector))
+		return true;
+	return test_and_set_bit(vector, (unsigned long *)a->posted);
 }
 
 int lapic_accept_fixed(struct lapic *a, u8 vector, bool level)
@@ -128,7 +171,10 @@ int lapic_accept_fixed(struct lapic *a, u8 vector, bool level)
 		return 0;
 	}
 	set_tmr(a, vector, level);
-	was = test_and_set_bit(vector & 31, lapic_word(a, LAPIC_IRR, vector));
+	if (a->domain->posting)
+		was = post(a, vector);
+	else
+		was = test_and_set_bit(vector & 31, lapic_word(a, LAPIC_IRR, vector));
 	/* The atomic above is a full barrier: the word before the summary. */
 	if (!test_bit(n, &a->irr_words))
 		set_bit(n, &a->irr_words);
@@ -207,6 +253,8 @@ int lapic_ack(struct lapic *a)
 
 	if (vec < 0)
 		return -1;
+	if (a->domain->posting)
+		lapic_take_posted(a);
 	clear_irr(a, vec);
 	__set_bit(vec & 31, lapic_word(a, LAPIC_ISR, vec));
 	a->isr_words |= BIT(vec >> 5);
@@ -216,10 +264,20 @@ int lapic_ack(struct lapic *a)
 	return vec;
 }
 
+void lapic_eoi_done(struct lapic *a, u8 vec)
+{
+	bool level = lapic_vec_test(a, LAPIC_TMR, vec);
+
+	if (likely(!level && !test_bit(vec, a->domain->edge_eoi)))
+		return;
+	if (level && a->eoi_suppress_works && (lapic_get(a, LAPIC_SVR) & SVR_EOI_SUPPRESS))
+		return;
+	lapic_out_eoi(a, vec, level);
+}
+
 void lapic_eoi(struct lapic *a)
 {
 	int vec = lapic_highest_isr(a);
-	bool level;
 
 	if (vec < 0)
 		return;
@@ -227,13 +285,7 @@ void lapic_eoi(struct lapic *a)
 	if (!lapic_get(a, LAPIC_ISR + (vec >> 5) * 0x10))
 		a->isr_words &= ~BIT(vec >> 5);
 	lapic_update_ppr(a);
-
-	level = lapic_vec_test(a, LAPIC_TMR, vec);
-	if (likely(!level && !test_bit(vec, a->domain->edge_eoi)))
-		return;
-	if (level && a->eoi_suppress_works && (lapic_get(a, LAPIC_SVR) & SVR_EOI_SUPPRESS))
-		return;
-	lapic_out_eoi(a, vec, level);
+	lapic_eoi_done(a, vec);
 }
 
 /* SDM 3 11.8.5: what an EOI can set in motion is a held-back request, or a message to an I/O APIC. */
@@ -247,5 +299,6 @@ bool lapic_eoi_is_silent(const struct lapic *a)
 
 bool lapic_vector_in_use(struct lapic *a, u8 vector)
 {
-	return lapic_vec_test(a, LAPIC_IRR, vector) || lapic_vec_test(a, LAPIC_ISR, vector);
+	return lapic_vec_test(a, LAPIC_IRR, vector) || lapic_vec_test(a, LAPIC_ISR, vector) ||
+	       test_bit(vector, (const unsigned long *)a->posted);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Local APIC timer (SDM 3 11.5.4). The bus clock is 1 GHz, so that a tick of
- * divisor 1 is a nanosecond. The current count is never stored: it follows
+ * Local APIC timer (SDM 3 11.5.4). The bus clock is 1 GHz unless userspace chose another one, so that
+ * a tick of divisor 1 is a nanosecond. The current count is never stored: it follows
  * from the deadline, whatever happened in between.
  *
  * Whoever changes the timer cancels it first; the callback is then not running.
@@ -13,15 +13,19 @@
 /* A TSC deadline that comes early by less than this has come. */
 #define TSC_SLACK_NS	1000
 
-static u32 tick_ns_to_count(const struct lapic_timer *t, u64 ns)
+static u32 ns_to_count(const struct lapic *a, u64 ns)
 {
+	u8 shift = a->timer.shift;
+
+	if (unlikely(a->bus_ns != LAPIC_BUS_NS))
+		ns = div64_u64(ns + a->bus_ns - 1, a->bus_ns);
 	/* Rounded up: a count is visible until its last tick is over. */
-	return (ns + (1ull << t->shift) - 1) >> t->shift;
+	return (ns + (1ull << shift) - 1) >> shift;
 }
 
-static u64 count_to_ns(const struct lapic_timer *t, u32 count)
+static u64 count_to_ns(const struct lapic *a, u32 count)
 {
-	return (u64)count << t->shift;
+	return ((u64)count << a->timer.shift) * a->bus_ns;
 }
 
 static u8 lvtt_mode(const struct lapic *a)
@@ -58,7 +62,7 @@ static void disarm(struct lapic *a)
 
 static u64 clamped_period(const struct lapic *a)
 {
-	u64 ns = count_to_ns(&a->timer, lapic_get(a, LAPIC_TMICT));
+	u64 ns = count_to_ns(a, lapic_get(a, LAPIC_TMICT));
 
 	return ns ? max_t(u64, ns, a->min_period_ns) : 0;
 }
@@ -85,7 +89,7 @@ void lapic_timer_reset(struct lapic *a)
 static void start(struct lapic *a, u32 count)
 {
 	struct lapic_timer *t = &a->timer;
-	u64 ns = count_to_ns(t, count);
+	u64 ns = count_to_ns(a, count);
 
 	t->period = t->mode == LVTT_PERIODIC ? clamped_period(a) : 0;
 	if (!count)
@@ -126,8 +130,8 @@ u32 lapic_timer_tmcct(struct lapic *a)
 
 	if (a->timer.mode == LVTT_DEADLINE)
 		return 0;
-	ns = min_t(u64, remaining_ns(a), count_to_ns(&a->timer, lapic_get(a, LAPIC_TMICT)));
-	return tick_ns_to_count(&a->timer, ns);
+	ns = min_t(u64, remaining_ns(a), count_to_ns(a, lapic_get(a, LAPIC_TMICT)));
+	return ns_to_count(a, ns);
 }
 
 /* The counter goes on from where it is; only its rate or what happens at 0 changes. */

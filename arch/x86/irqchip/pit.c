@@ -78,7 +78,7 @@ static void start_timer(struct pit *pit)
 
 	pit->period = 0;
 	/* The HPET has taken over; mode 5 waits for a gate that is wired high. */
-	if ((pit->flags & KVM_PIT_FLAGS_HPET_LEGACY) || c->s.mode == 5) {
+	if ((pit->flags & KVM_PIT_FLAGS_HPET_LEGACY) || c->unprogrammed || c->s.mode == 5) {
 		pit->deadline = 0;
 		pit_out_timer(pit, 0);
 		return;
@@ -168,6 +168,7 @@ static void load(struct pit *pit, unsigned int n, u16 val)
 	c->stopped = held_by_gate(c);
 	c->stopped_ns = 0;
 	c->null_count = false;
+	c->unprogrammed = false;
 	if (n == 0)
 		start_timer(pit);
 }
@@ -221,6 +222,7 @@ static void write_control(struct pit *pit, u8 val)
 	c->s.count_latched = 0;
 	c->s.status_latched = 0;
 	c->null_count = true;
+	c->unprogrammed = false;
 	c->stopped = false;
 	/* The count kept from before must fit the new base. */
 	if (c->s.bcd)
@@ -349,6 +351,7 @@ void pit_init(struct pit *pit)
 		pit->ch[n].s.count = 0x10000;
 		pit->ch[n].s.count_load_time = pit_in_now(pit);
 		pit->ch[n].null_count = true;
+		pit->ch[n].unprogrammed = true;
 	}
 }
 
@@ -359,6 +362,8 @@ void pit_get_state(struct pit *pit, struct kvm_pit_state2 *s)
 	memset(s, 0, sizeof(*s));
 	for (n = 0; n < 3; n++) {
 		s->channels[n] = pit->ch[n].s;
+		if (pit->ch[n].unprogrammed)
+			s->channels[n].mode = PIT_MODE_NONE;
 		/* A held counter has run for as long as it had when it was stopped. */
 		if (pit->ch[n].stopped)
 			s->channels[n].count_load_time = pit_in_now(pit) - pit->ch[n].stopped_ns;
@@ -374,6 +379,7 @@ static void set_channel(struct pit *pit, struct pit_channel *c,
 	u64 now = pit_in_now(pit);
 
 	c->s = *s;
+	c->unprogrammed = s->mode == PIT_MODE_NONE;
 	c->s.mode &= 7;
 	if (c->s.mode > 5)
 		c->s.mode -= 4;
@@ -384,7 +390,7 @@ static void set_channel(struct pit *pit, struct pit_channel *c,
 		c->s.count = c->s.bcd ? 10000 : 0x10000;
 	if (s->count_load_time < 0 || (u64)s->count_load_time > now)
 		c->s.count_load_time = now;
-	c->null_count = false;
+	c->null_count = c->unprogrammed;
 	c->stopped = held_by_gate(c);
 	c->stopped_ns = c->stopped ? now - c->s.count_load_time : 0;
 }

@@ -13,9 +13,12 @@
 #define PIT_HZ		1193182u
 /* Lost ticks beyond this many are not made up for. */
 #define PIT_MAX_PENDING	((u32)BIT(20))
+/* In struct kvm_pit_channel_state: no control word and no count came since reset. */
+#define PIT_MODE_NONE	0xff
 
 struct pit_channel {
 	struct kvm_pit_channel_state s;	/* count: 1 to 65536, in binary also with BCD */
+	bool	unprogrammed;		/* since reset: it does not count; mode is then 3 */
 	bool	null_count;		/* a control word came, no count since */
 	bool	stopped;		/* by the gate, in modes 0 and 4 */
 	u64	stopped_ns;		/* then: time that had run */

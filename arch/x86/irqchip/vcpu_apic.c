@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The local APIC as a part of a vCPU: lifetime, timer, kicks, INIT, SIPI, its place in the map. */
+/* The local APIC as a part of a vCPU: lifetime, kicks, INIT, SIPI, its place in the map. */
 #include <linux/gfp.h>
 #include <linux/ktime.h>
 #include <linux/log2.h>
@@ -126,43 +126,6 @@ u64 lapic_in_tsc_to_ns(struct lapic *a, u64 ticks)
 	return guest_tsc_to_ns(vcpu_of(a), ticks);
 }
 
-/* ---- timer ---- */
-
-void lapic_out_timer(struct lapic *a, u64 deadline_ns)
-{
-	struct vcpu_apic *apic = &vcpu_of(a)->apic;
-
-	/* Waits for a callback on another CPU, which never waits for us. */
-	hrtimer_cancel(&apic->timer);
-	if (!deadline_ns)
-		return;
-	apic->timer_cpu = raw_smp_processor_id();
-	hrtimer_start(&apic->timer, ns_to_ktime(deadline_ns), HRTIMER_MODE_ABS_PINNED_HARD);
-}
-
-static enum hrtimer_restart timer_fired(struct hrtimer *timer)
-{
-	struct vcpu_apic *apic = container_of(timer, struct vcpu_apic, timer);
-	u64 next = lapic_timer_fire(&apic->lapic);
-
-	if (!next)
-		return HRTIMER_NORESTART;
-	hrtimer_set_expires(timer, ns_to_ktime(next));
-	return HRTIMER_RESTART;
-}
-
-/* The timer follows its vCPU: an expiry on another CPU would cost an IPI. */
-void irqchip_vcpu_load(struct x86_vcpu *vcpu, int cpu)
-{
-	struct vcpu_apic *apic = &vcpu->apic;
-
-	if (likely(apic->timer_cpu == cpu) || !apic->lapic.regs)
-		return;
-	apic->timer_cpu = cpu;
-	if (hrtimer_cancel(&apic->timer))
-		hrtimer_start_expires(&apic->timer, HRTIMER_MODE_ABS_PINNED_HARD);
-}
-
 void irqchip_tsc_changed(struct x86_vcpu *vcpu)
 {
 	if (vcpu->apic.lapic.regs)
@@ -245,8 +208,7 @@ int irqchip_vcpu_init(struct x86_vcpu *vcpu)
 	int ret;
 
 	apic->cr8_exits = -1;
-	apic->timer_cpu = -1;
-	hrtimer_setup(&apic->timer, timer_fired, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_PINNED_HARD);
+	irqchip_timer_init(vcpu);
 	vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
 	if (chip->mode == IRQCHIP_NONE)
 		return 0;
@@ -259,8 +221,15 @@ int irqchip_vcpu_init(struct x86_vcpu *vcpu)
 	if (!regs)
 		return -ENOMEM;
 	lapic_init(&apic->lapic, &chip->domain, regs, vcpu->v.id);
+	ret = mmu_apic_page_alloc(vcpu_vm(vcpu));
+	if (ret) {
+		free_page((unsigned long)regs);
+		apic->lapic.regs = NULL;
+		return ret;
+	}
 	apic->lapic.min_period_ns = min_t(u64, U32_MAX, (u64)max(keel_min_timer_period_us, 1u) *
 					  NSEC_PER_USEC);
+	apic->lapic.bus_ns = chip->bus_ns ?: LAPIC_BUS_NS;
 	if (!is_bsp(vcpu))
 		vcpu->mp_state = KVM_MP_STATE_UNINITIALIZED;
 	return 0;

@@ -40,6 +40,12 @@ bool irqchip_irq_pending(struct x86_vcpu *vcpu)
 	return lapic_pending(a) >= 0 || extint_pending(vcpu);
 }
 
+/* The CPU's own deliveries are nobody's business. */
+bool irqchip_irq_to_inject(struct x86_vcpu *vcpu)
+{
+	return vcpu->apic.lapic.hw ? extint_pending(vcpu) : irqchip_irq_pending(vcpu);
+}
+
 int irqchip_irq_ack(struct x86_vcpu *vcpu)
 {
 	struct lapic *a = &vcpu->apic.lapic;
@@ -51,7 +57,7 @@ int irqchip_irq_ack(struct x86_vcpu *vcpu)
 		WRITE_ONCE(a->extint_msg, false);
 		return pic_dev_ack(vcpu_vm(vcpu));
 	}
-	return lapic_ack(a);
+	return a->hw ? -1 : lapic_ack(a);
 }
 
 bool irqchip_ready_for_user_irq(struct x86_vcpu *vcpu)
@@ -69,7 +75,7 @@ bool irqchip_ready_for_user_irq(struct x86_vcpu *vcpu)
 /* Held back by the TPR alone? Then the guest's next change of CR8 is of interest. */
 static bool cr8_of_interest(const struct lapic *a)
 {
-	int irr = lapic_highest_irr(a);
+	int irr = a->hw ? -1 : lapic_highest_irr(a);
 
 	return irr >= 0 && (irr & 0xf0) <= (lapic_get(a, LAPIC_TPR) & 0xf0);
 }
@@ -106,7 +112,8 @@ void irqchip_update_cr8_intercept(struct x86_vcpu *vcpu)
 
 	if (unlikely(vcpu->apic.vapic_addr))
 		vapic_write(vcpu);
-	if (vcpu->msr.pv_eoi & KVM_MSR_ENABLED)
+	/* Where the CPU ends interrupts without an exit nothing is gained. */
+	if (vcpu->msr.pv_eoi & KVM_MSR_ENABLED && !a->hw)
 		__irqchip_pv_eoi_arm(vcpu);
 	if (likely(vcpu->apic.cr8_exits == want))
 		return;
@@ -118,7 +125,8 @@ verdict_t irqchip_handle_requests(struct x86_vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->v.run;
 
-	vcpu_take_request(&vcpu->v, REQ_SCAN_IOAPIC);
+	if (vcpu_take_request(&vcpu->v, REQ_SCAN_IOAPIC))
+		WRITE_ONCE(vcpu->apic.lapic.eoi_stale, true);
 	vcpu_take_request(&vcpu->v, REQ_PIT_TIMER);
 	if (vcpu_take_request(&vcpu->v, REQ_IOAPIC_EOI_EXIT)) {
 		run->exit_reason = KVM_EXIT_IOAPIC_EOI;
@@ -206,6 +214,7 @@ int irqchip_msr_read(struct x86_vcpu *vcpu, u32 index, u64 *val, bool host)
 
 	*val = 0;
 	if (index == MSR_TSC_DEADLINE) {
+		irqchip_timer_settle(vcpu);
 		if (a->regs)
 			*val = lapic_timer_get_deadline(a);
 		return 0;
@@ -353,6 +362,7 @@ static long vcpu_get_lapic(struct ioctl_ctx *c)
 		return -EINVAL;
 	if (unlikely(to_x86(c->vcpu)->apic.vapic_addr))
 		irqchip_vapic_read(to_x86(c->vcpu));
+	irqchip_timer_settle(to_x86(c->vcpu));
 	lapic_get_state(a, c->data);
 	return 0;
 }
@@ -371,6 +381,7 @@ static long vcpu_tpr_access_reporting(struct ioctl_ctx *c)
 	if (ctl->flags)
 		return -EINVAL;
 	to_x86(c->vcpu)->apic.tpr_report.on = ctl->enabled;
+	vcpu_request(c->vcpu, REQ_INTERCEPTS);
 	return 0;
 }
 
@@ -386,11 +397,12 @@ static long vcpu_set_vapic_addr(struct ioctl_ctx *c)
 		     !vcpu_gpa_is_ram(&vcpu->v, addr, true)))
 		return -EINVAL;
 	vcpu->apic.vapic_addr = addr;
+	vcpu_request(&vcpu->v, REQ_INTERCEPTS);
 	return 0;
 }
 
 static const struct ioctl_row irqchip_vcpu_ioctls_rows[] = {
-	{ KVM_GET_LAPIC,		IOC_VCPU_NOLOAD,	vcpu_get_lapic },
+	{ KVM_GET_LAPIC,		IOC_VCPU_NOLOAD | IOC_FILLS, vcpu_get_lapic },
 	{ KVM_SET_LAPIC,		IOC_VCPU,	vcpu_set_lapic },
 	{ KVM_TPR_ACCESS_REPORTING,	IOC_VCPU,	vcpu_tpr_access_reporting },
 	{ KVM_SET_VAPIC_ADDR,		IOC_VCPU,	vcpu_set_vapic_addr },

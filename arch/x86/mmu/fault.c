@@ -81,7 +81,7 @@ static enum map_result install(struct x86_vcpu *vcpu, const struct memslot *slot
 {
 	struct vm *vm = vcpu->v.vm;
 	enum map_result done = MAP_RETRY;
-	bool dirty = memslot_logged(slot) && r->rights.write;
+	bool dirty = memslot_logged(slot) && r->rights.write && !r->rights.log;
 
 	read_lock(&vm->mmu_lock);
 	if (!page_is_stale(vm, seq, memslot_hva(slot, r->gfn), r->level)) {
@@ -92,12 +92,30 @@ static enum map_result install(struct x86_vcpu *vcpu, const struct memslot *slot
 	read_unlock(&vm->mmu_lock);
 	if (unlikely(done == MAP_CONFLICT))
 		done = resolve_conflict(vcpu, slot, r, seq);
+	return done;
+}
 
-	if (done == MAP_DONE)
+/*
+ * With a table at hand, which is all that a fault wants as a rule. Where more of the tree is missing
+ * each round adds one, and the page is still the one that was looked up if nothing was invalidated.
+ */
+static int install_with_tables(struct x86_vcpu *vcpu, const struct memslot *slot,
+			       struct map_request *r, unsigned long seq, enum map_result *done)
+{
+	int rounds = 0, err;
+
+	do {
+		err = vcpu->mmu.nr_cached ? 0 : table_cache_fill(vcpu, 1);
+		if (err)
+			return err;
+		*done = install(vcpu, slot, r, seq);
+	} while (*done == MAP_RETRY && !vcpu->mmu.nr_cached && ++rounds < MMU_CACHE_TABLES);
+
+	if (*done == MAP_DONE)
 		vcpu->v.stats.pf_fixed++;
 	else
 		vcpu->v.stats.pf_spurious++;
-	return done;
+	return 0;
 }
 
 int s2_map_slot_page(struct x86_vcpu *vcpu, const struct memslot *slot, const struct s2_want *w,
@@ -107,16 +125,11 @@ int s2_map_slot_page(struct x86_vcpu *vcpu, const struct memslot *slot, const st
 	struct map_request r = { .gfn = w->gfn };
 	hva_t hva = memslot_hva(slot, w->gfn);
 	struct host_page hp;
-	enum map_result done;
+	enum map_result done = MAP_RETRY;
 	unsigned long seq;
-	bool can_write, nx;
+	bool can_write, nx, hw_log;
 	int err;
 
-	if (unlikely(!table_cache_full(vcpu))) {
-		err = table_cache_fill(vcpu);
-		if (err)
-			return err;
-	}
 	seq = notifier_seq(vm);
 	err = hva_to_host_page(hva, w->write, &hp);
 	if (unlikely(err))
@@ -125,23 +138,28 @@ int s2_map_slot_page(struct x86_vcpu *vcpu, const struct memslot *slot, const st
 	can_write = hp.writable && !memslot_readonly(slot);
 	r.pfn = hp.pfn;
 	r.level = s2_map_level(vm, slot, w->gfn, hp.pfn);
-	nx = r.level > 1 && READ_ONCE(s2_nx_huge);
+	nx = r.level > 1 && READ_ONCE(s2_nx_huge) && !vm_mmu(vm)->nx_huge_off;
 	if (nx && w->exec) {
 		r.level = 1;
 		r.split = true;
 	}
+	/* Without hardware that logs, a page of the dirty log becomes writable by being written to. */
+	hw_log = memslot_logged(slot) && !w->write && r.level == 1 &&
+		 READ_ONCE(vm_mmu(vm)->hw_log);
 	r.rights = (struct s2e_rights) {
 		.host_write	= can_write,
-		/* A page of the dirty log becomes writable by being written to. */
-		.write		= can_write && (w->write || !memslot_logged(slot)),
+		.write		= can_write && (w->write || !memslot_logged(slot) || hw_log),
+		.log		= hw_log,
 		.exec		= !nx || w->exec,
 		.device		= pfn_is_device(&hp),
 		.old		= w->ahead,
 	};
 	dawdle(DAWDLE_FAULT);
-	done = install(vcpu, slot, &r, seq);
+	err = install_with_tables(vcpu, slot, &r, seq, &done);
 	*level = r.level;
 	host_page_put(&hp, can_write);
+	if (err)
+		return err;
 	return done == MAP_DONE || done == MAP_SPURIOUS ? 0 : -EAGAIN;
 }
 
@@ -195,6 +213,10 @@ verdict_t mmu_fault(struct x86_vcpu *vcpu, const struct x86_s2_fault *f, bool *e
 
 	idx = srcu_read_lock(&vm->srcu);
 	slot = vcpu_memslot(&vcpu->v, gfn);
+	if (unlikely(gfn == APIC_ACCESS_GFN && !slot && irqchip_map_access_page(vcpu, gfn))) {
+		srcu_read_unlock(&vm->srcu, idx);
+		return VERDICT_RESUME;
+	}
 	*emulate = !slot || (f->write && memslot_readonly(slot));
 	if (!*emulate)
 		v = fault_in_slot(vcpu, slot, gfn, f);

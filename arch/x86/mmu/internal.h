@@ -69,13 +69,16 @@ static inline void s2e_clear_bits(u64 *entry, u64 bits)
  * ---- table.c: memory of tables ----
  *
  * A table's struct page is ours while the table lives: lru links what was cut out. private holds the
- * number of leaves, for the statistics; once cut out, the level; with KEEL_DEBUG=1 also the number of
- * the clearing (flush_proof.c).
+ * numbers of leaves and of tables in it, for the statistics and so that nobody looks for more
+ * entries than there are; once cut out, the level; with KEEL_DEBUG=1 also the number of the
+ * clearing (flush_proof.c). With mmu_lock held for write the numbers are exact.
  */
-#define PRIVATE_LEVEL_SHIFT	16
-#define PRIVATE_LEAVES		((1ul << PRIVATE_LEVEL_SHIFT) - 1)
+#define PRIVATE_TABLES_SHIFT	10
+#define PRIVATE_LEVEL_SHIFT	20
 #define PRIVATE_NUMBER_SHIFT	24
-#define PRIVATE_LEVEL(private)	(((private) >> PRIVATE_LEVEL_SHIFT) & 0xff)
+#define PRIVATE_LEAVES(private)	((private) & 0x3ff)
+#define PRIVATE_TABLES(private)	(((private) >> PRIVATE_TABLES_SHIFT) & 0x3ff)
+#define PRIVATE_LEVEL(private)	(((private) >> PRIVATE_LEVEL_SHIFT) & 0xf)
 
 static inline void page_private_add(u64 *table, long delta)
 {
@@ -85,15 +88,27 @@ static inline void page_private_add(u64 *table, long delta)
 /* A leaf came (1) or went (-1). */
 void table_count_leaf(struct vm *vm, u64 *entry, int level, int delta);
 
-/* Fill the vCPU's cache so that one fault cannot run out of tables. May sleep. 0 or -ENOMEM. */
-int table_cache_fill(struct x86_vcpu *vcpu);
-
-static inline bool table_cache_full(const struct x86_vcpu *vcpu)
+/* The table that @entry refers to came (1) or went (-1). */
+static inline void table_count_table(u64 *entry, int delta)
 {
-	return vcpu->mmu.nr_cached == MMU_CACHE_TABLES;
+	page_private_add(entry, (long)delta * (1l << PRIVATE_TABLES_SHIFT));
 }
 
-/* A zeroed table from the filled cache; give it back if it was not used. */
+/* Entries of @table that are present. mmu_lock held for write. */
+static inline unsigned int table_entries(u64 *table)
+{
+	unsigned long private = page_private(virt_to_page(table));
+
+	return PRIVATE_LEAVES(private) + PRIVATE_TABLES(private);
+}
+
+/*
+ * At least @nr tables in the vCPU's cache: MMU_CACHE_TABLES are enough for any fault. May sleep.
+ * 0 or -ENOMEM.
+ */
+int table_cache_fill(struct x86_vcpu *vcpu, unsigned int nr);
+
+/* A zeroed table from the cache, or NULL; give it back if it was not used. */
 u64 *table_cache_take(struct x86_vcpu *vcpu);
 void table_cache_give(struct x86_vcpu *vcpu, u64 *table);
 u64 *table_alloc(void);
@@ -121,7 +136,7 @@ struct map_request {
 	bool			split;	/* small only because large ones must not be executed */
 };
 
-/* mmu_lock held, for read at least; the cache is full. */
+/* mmu_lock held, for read at least. MAP_RETRY with an empty cache: it had too few tables. */
 enum map_result s2_map(struct x86_vcpu *vcpu, u64 *root, struct map_request *r);
 /* The entry lacks only W, and only for the dirty log: give it back. mmu_lock held for read. */
 bool s2_make_writable(struct x86_vcpu *vcpu, u64 *root, const struct memslot *slot, gfn_t gfn);

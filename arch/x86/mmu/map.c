@@ -7,12 +7,13 @@ static bool link_table(struct x86_vcpu *vcpu, struct s2_pos *pos)
 {
 	u64 *table = table_cache_take(vcpu);
 
-	/* Never: a filled cache covers every level of one walk. */
+	/* One is kept as a rule; the caller sees to it when a new part of the tree wants more. */
 	if (unlikely(!table))
 		return false;
 	pos->val = s2e_make_table(virt_to_phys(table));
 	/* cmpxchg orders the zeroes of the table before the link. */
 	if (cmpxchg64(pos->entry, 0, pos->val) == 0) {
+		table_count_table(pos->entry, 1);
 		flush_proof_tables(vcpu->v.vm, 1);
 		return true;
 	}
@@ -26,6 +27,9 @@ static enum map_result set_leaf(struct x86_vcpu *vcpu, struct s2_pos *pos,
 	u64 hpa = (r->pfn & ~(level_frames(pos->level) - 1)) << 12;
 	u64 leaf = s2e_make_leaf(hpa, pos->level, r->rights);
 
+	/* What is logged already stays so: a TLB may know it as written to. */
+	if (s2e_present(pos->val))
+		leaf |= pos->val & s2_fmt.dirty;
 	if (cmpxchg64(pos->entry, pos->val, leaf) != pos->val)
 		return MAP_RETRY;
 	if (!s2e_present(pos->val))

@@ -25,10 +25,15 @@ struct x86_s2_fault;
 struct vm_mmu {
 	u64			*root[KEEL_ADDRESS_SPACES];	/* set once, by cmpxchg */
 	int			levels;		/* [c] depth: 4 or 5 */
+	bool			nx_huge_off;	/* [c] KVM_CAP_VM_DISABLE_NX_HUGE_PAGES */
 	int			max_level;	/* [c] largest leaf: 1 (4K) to 3 (1G) */
 	spinlock_t		free_lock;
 	struct list_head	unlinked;	/* free_lock: cut out, not yet flushed */
 	struct list_head	flushed;	/* free_lock: nobody can use them any more */
+	bool			hw_log;		/* slots_lock: the CPU logs writes to pages without D */
+	unsigned int		nr_logged;	/* slots_lock: slots with a dirty log */
+	struct page		*apic_page;	/* set once: the APIC-access page, in no slot */
+	bool			apic_page_off;	/* mmu_lock: it is not mapped, and will not be again */
 	struct work_struct	free_work;	/* frees `flushed` when it is large */
 #ifdef KEEL_DEBUG
 	struct flush_vm		proof;
@@ -98,6 +103,22 @@ void mmu_vcpu_destroy(struct x86_vcpu *vcpu);
  * which is to be set on entry to and exit from SMM. Own thread, may sleep. 0 or -ENOMEM.
  */
 int mmu_load_root(struct x86_vcpu *vcpu);
+
+/*
+ * apic_page.c. alloc: 0 or -ENOMEM. map: own thread, inside vm->srcu, where no slot is; false: it may not
+ * be. off: own thread or slots_lock, takes mmu_lock, sleeps not; for ever.
+ */
+int mmu_apic_page_alloc(struct x86_vm *vm);
+void mmu_apic_page_free(struct vm_mmu *mmu);
+bool mmu_apic_page_map(struct x86_vcpu *vcpu, gfn_t gfn);
+void mmu_apic_page_off(struct x86_vm *vm);
+hpa_t keel_apic_page(struct x86_vm *vm);	/* 0: there is none */
+
+/*
+ * keel_log_writes - the guest has written to the pages of these @nr addresses, as the hardware tells.
+ * Own thread, interrupts off, before anything could change the vCPU's address space.
+ */
+void keel_log_writes(struct x86_vcpu *vcpu, const u64 *gpa, unsigned int nr);
 
 /*
  * mmu_fault - resolve a stage-2 fault. Own thread, interrupts on; takes vm->srcu.

@@ -80,9 +80,9 @@ u64 s2e_make_leaf(u64 hpa, int level, struct s2e_rights r)
 		e |= S2_PS;
 	if (r.host_write)
 		e |= S2_SW_HOST_W;
-	/* D saves the hardware from setting it: the dirty log goes by W. */
+	/* D saves the hardware from setting it: the dirty log goes by W, unless the hardware keeps it. */
 	if (r.write)
-		e |= s2_fmt.write | s2_fmt.dirty;
+		e |= s2_fmt.write | (r.log ? 0 : s2_fmt.dirty);
 	e |= r.exec ? s2_fmt.exec : s2_fmt.nx;
 	e |= r.device ? s2_fmt.mem_device : s2_fmt.mem_ram;
 	return e;

@@ -25,7 +25,7 @@ enum { MMU_FMT_NPT, MMU_FMT_EPT, NR_MMU_FMTS };
 
 /*
  * An absent mask is 0. A leaf is: leaf | (writable ? write : 0) | (exec ? exec : nx) |
- * (device ? mem_device : mem_ram) | (old ? 0 : accessed) | (writable ? dirty : 0).
+ * (device ? mem_device : mem_ram) | (old ? 0 : accessed) | (writable && !log ? dirty : 0).
  */
 struct s2e_format {
 	u64	present;	/* any of these set: the hardware may use the entry */
@@ -93,6 +93,7 @@ struct s2e_rights {
 	bool	write;		/* and so does this entry, now */
 	bool	exec;
 	bool	device;		/* not RAM: uncached unless the guest says otherwise */
+	bool	log;		/* the hardware logs the first write, which sets D */
 	bool	old;		/* not used yet: the hardware is to tell when it is */
 };
 

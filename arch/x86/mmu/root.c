@@ -48,6 +48,7 @@ void mmu_vm_destroy(struct x86_vm *vm)
 			table_free(mmu->root[as]);
 		mmu->root[as] = NULL;
 	}
+	mmu_apic_page_free(mmu);
 	flush_proof_end(&vm->vm);
 }
 

@@ -1,11 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What a change of the memory slots means to the stage-2 tables. */
+#include <keel/request.h>
 #include "arch/x86/mmu/internal.h"
+
+static int logs(const struct memslot *slot)
+{
+	return slot && memslot_logged(slot);
+}
+
+/*
+ * The hardware logs on every vCPU before the first slot is known as logged: from then on pages
+ * may be writable without being in the log.
+ */
+static void hw_log_begin(struct vm *vm)
+{
+	if (vm_mmu(vm)->hw_log || !keel_vendor.caps.dirty_log_batch)
+		return;
+	WRITE_ONCE(vm_mmu(vm)->hw_log, true);
+	vm_request_all(vm, REQ_INTERCEPTS, true);
+}
+
+/* A change of slots is complete. One that failed may have left the log on without a slot. */
+static void hw_log_count(struct vm *vm, int delta)
+{
+	struct vm_mmu *mmu = vm_mmu(vm);
+
+	mmu->nr_logged += delta;
+	if (likely(mmu->nr_logged || !mmu->hw_log))
+		return;
+	WRITE_ONCE(mmu->hw_log, false);
+	vm_request_all(vm, REQ_INTERCEPTS, false);
+}
 
 int arch_memslot_prepare(struct vm *vm, const struct memslot *old, const struct memslot *new)
 {
 	if (new && new->base_gfn + new->npages > mmu_gfn_limit(vm_mmu(vm)))
 		return -EINVAL;
+	if (logs(new))
+		hw_log_begin(vm);
 	return 0;
 }
 
@@ -19,6 +51,10 @@ static void zap_slot(struct vm *vm, const struct memslot *slot)
 
 void arch_memslot_commit(struct vm *vm, const struct memslot *old, const struct memslot *new)
 {
+	hw_log_count(vm, logs(new) - logs(old));
+	/* A slot where the APIC's page is mapped is what the VMM wants there. */
+	if (new && new->base_gfn <= APIC_ACCESS_GFN && APIC_ACCESS_GFN - new->base_gfn < new->npages)
+		mmu_apic_page_off(to_x86_vm(vm));
 	if (!old)
 		return;
 	if (!new || new->base_gfn != old->base_gfn) {

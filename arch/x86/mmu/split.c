@@ -41,7 +41,7 @@ static void spare_free(struct spare *s)
 		table_free(s->table[--s->nr]);
 }
 
-/* The entries of @table map what the leaf @val of @level maps, with the same rights. */
+/* The entries of @table map what the leaf @val of @level maps. */
 static void fill_table(u64 *table, u64 val, int level)
 {
 	u64 step = level_frames(level - 1) << 12;
@@ -56,11 +56,17 @@ static void fill_table(u64 *table, u64 val, int level)
 /* False: the hardware changed the entry meanwhile; the table is still the caller's. */
 static bool __split_leaf(struct vm *vm, const struct s2_pos *pos, u64 *table)
 {
-	fill_table(table, pos->val, pos->level);
+	u64 val = pos->val;
+
+	/* What was protected for the log may be written to where the hardware logs small pages. */
+	if (vm_mmu(vm)->hw_log && pos->level == 2 && !s2e_writable(val) && val & S2_SW_HOST_W)
+		val = (val | s2_fmt.write) & ~s2_fmt.dirty;
+	fill_table(table, val, pos->level);
 	/* Orders the entries before the link. */
 	if (cmpxchg64(pos->entry, pos->val, s2e_make_table(virt_to_phys(table))) != pos->val)
 		return false;
 	table_count_leaf(vm, pos->entry, pos->level, -1);
+	table_count_table(pos->entry, 1);
 	table_count_leaf(vm, table, pos->level - 1, S2_ENTRIES);
 	return true;
 }

@@ -31,11 +31,11 @@ void table_free(u64 *table)
 	free_page((unsigned long)table);
 }
 
-int table_cache_fill(struct x86_vcpu *vcpu)
+int table_cache_fill(struct x86_vcpu *vcpu, unsigned int nr)
 {
 	struct vcpu_mmu *m = &vcpu->mmu;
 
-	while (m->nr_cached < MMU_CACHE_TABLES) {
+	while (m->nr_cached < nr) {
 		u64 *table = table_alloc();
 
 		if (!table)
@@ -91,20 +91,22 @@ void __table_unlink(struct vm_mmu *mmu, u64 *table, int level)
  */
 static bool free_subtree(struct vm *vm, u64 *table, int level, int *budget)
 {
+	unsigned int left = PRIVATE_TABLES(page_private(virt_to_page(table))), i;
 	unsigned long leaves;
-	unsigned int i;
 
-	for (i = 0; level > 1 && i < S2_ENTRIES; i++) {
+	for (i = 0; left && i < S2_ENTRIES; i++) {
 		if (!s2e_present(table[i]) || s2e_is_leaf(table[i], level))
 			continue;
 		if (!free_subtree(vm, s2_table(table[i]), level - 1, budget))
 			return false;
 		table[i] = 0;
+		table_count_table(&table[i], -1);
+		left--;
 	}
 	if (*budget <= 0)
 		return false;
 	--*budget;
-	leaves = page_private(virt_to_page(table)) & PRIVATE_LEAVES;
+	leaves = PRIVATE_LEAVES(page_private(virt_to_page(table)));
 	if (leaves)
 		vm_stat_add(leaf_stat(vm, level), -(s64)leaves);
 	flush_proof_tables(vm, -1);

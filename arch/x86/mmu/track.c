@@ -4,17 +4,27 @@
  * Both go over existing leaves under mmu_lock held for write.
  */
 #include <linux/sched.h>
+#include <keel/request.h>
+#include "virt/compat/compat.h"
 #include "arch/x86/mmu/internal.h"
 
 /*
- * Write-protect the leaf at @pos. A large one stays for reading: a write to it meets a leaf of
- * another size than it wants, which removes it. True: flush owed.
+ * Write-protect the leaf at @pos, or, where the hardware logs, take its D bit away. A large one stays
+ * for reading: a write to it meets a leaf of another size than it wants, which removes it. True: flush
+ * owed.
  */
 static bool __protect_leaf(struct vm *vm, const struct s2_pos *pos)
 {
+	u64 bits = s2_fmt.write;
+
 	if (!s2e_present(pos->val) || !s2e_writable(pos->val))
 		return false;
-	s2e_clear_bits(pos->entry, s2_fmt.write);
+	if (vm_mmu(vm)->hw_log && pos->level == 1) {
+		bits = s2_fmt.dirty;
+		if (!(pos->val & bits))
+			return false;
+	}
+	s2e_clear_bits(pos->entry, bits);
 	flush_proof_protected(vm);
 	return true;
 }
@@ -53,6 +63,29 @@ bool arch_mmu_protect_mask(struct vm *vm, const struct memslot *slot, gfn_t base
 	}
 	return flush;
 }
+
+void arch_dirty_log_sync(struct vm *vm)
+{
+	/* Every exit empties the hardware's log before it lets interrupts in. */
+	if (vm_mmu(vm)->hw_log)
+		vm_request_all(vm, REQ_LOG_SYNC, true);
+}
+
+void keel_log_writes(struct x86_vcpu *vcpu, const u64 *gpa, unsigned int nr)
+{
+	struct vm *vm = vcpu->v.vm;
+	int idx = srcu_read_lock(&vm->srcu);
+
+	for (; nr; nr--, gpa++) {
+		struct memslot *slot = vcpu_memslot(&vcpu->v, gpa_to_gfn(*gpa));
+
+		/* mmu_lock is not needed: D stays set until the bit was taken. */
+		if (slot)
+			memslot_mark_dirty(vm, &vcpu->v, slot, gpa_to_gfn(*gpa));
+	}
+	srcu_read_unlock(&vm->srcu, idx);
+}
+KEEL_EXPORT(keel_log_writes);
 
 unsigned int arch_dirty_ring_reserved(void)
 {

@@ -16,6 +16,7 @@ static void __clear_entry(struct vm *vm, u64 *entry, int level)
 		table_count_leaf(vm, entry, level, -1);
 		return;
 	}
+	table_count_table(entry, -1);
 	vm->stats.mmu_shadow_zapped++;
 	flush_proof_cleared(vm, s2_table(old));
 	__table_unlink(vm_mmu(vm), s2_table(old), level - 1);
@@ -26,9 +27,10 @@ static bool __zap_table(struct vm *vm, u64 *table, int level, gfn_t base, gfn_t 
 {
 	gfn_t span = level_frames(level);
 	unsigned int i = start > base ? (start - base) >> level_order(level) : 0;
+	unsigned int left = table_entries(table);
 	bool flush = false;
 
-	for (; i < S2_ENTRIES; i++) {
+	for (; left && i < S2_ENTRIES; i++) {
 		gfn_t first = base + i * span;
 		u64 e = READ_ONCE(table[i]);
 
@@ -36,6 +38,7 @@ static bool __zap_table(struct vm *vm, u64 *table, int level, gfn_t base, gfn_t 
 			break;
 		if (!s2e_present(e))
 			continue;
+		left--;
 		/* A leaf that sticks out of the range goes whole: the rest faults in again. */
 		if (s2e_is_leaf(e, level) || (first >= start && first + span <= end)) {
 			__clear_entry(vm, &table[i], level);

@@ -7,6 +7,7 @@
 #include "virt/compat/compat.h"
 #include "virt/compat/compat_x86.h"
 #include "arch/x86/mmu/pte.h"
+#include "arch/x86/hypercall.h"
 #include "arch/x86/svm/svm.h"
 
 #define SVM_LEAF	0x8000000a
@@ -84,6 +85,7 @@ void svm_caps_fill(struct vendor_caps *caps)
 
 	caps->trace_isa = 2;	/* KVM_ISA_SVM of trace.h */
 	caps->nrip = c->nrips;
+	caps->state_in_memory = true;
 	caps->tsc_scaling = c->tsc_ratio;
 	caps->tsc_frac_bits = 32;
 	caps->tsc_max_ratio = SVM_TSC_RATIO_LIMIT;
@@ -94,4 +96,6 @@ void svm_caps_fill(struct vendor_caps *caps)
 	caps->stage2_exec_only = false;
 	caps->stage2_ad = true;
 	caps->stage2_format = MMU_FMT_NPT;
+	caps->hypercall_op = HYPERCALL_VMMCALL;
+	caps->reads_zero = true;
 }

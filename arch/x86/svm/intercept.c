@@ -14,6 +14,7 @@
 #include <linux/string.h>
 #include <asm/msr-index.h>
 #include "virt/compat/compat.h"
+#include "arch/x86/hypercall.h"
 #include "arch/x86/svm/svm.h"
 
 #define IOPM_SIZE	(3 * PAGE_SIZE)		/* APM 2 15.10.1 */
@@ -161,11 +162,8 @@ static u32 exception_intercepts(struct x86_vcpu *vcpu)
 
 	if (debug_wants_bp(&vcpu->debug))
 		exc |= BIT(VEC_BP);
-	/*
-	 * A guest that takes itself for another vendor's CPU uses instructions that this
-	 * one does not have: VMCALL, and SYSENTER in long mode (APM 3 SYSENTER).
-	 */
-	if (!vcpu->cpuid.zero_out_of_range)
+	/* Instructions that this CPU does not have: VMCALL, and SYSENTER in long mode (APM 3 SYSENTER). */
+	if (keel_hypercall_wants_ud(vcpu))
 		exc |= BIT(VEC_UD);
 	return exc;
 }

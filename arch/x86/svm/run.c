@@ -159,7 +159,8 @@ static void fetch_common(struct svm_vcpu *svm)
 	r->gpr[R_RSP] = s->rsp;
 	r->int_shadow = svm->vmcb->control.int_state & INT_STATE_SHADOW ?
 			SHADOW_STI | SHADOW_MOV_SS : 0;
-	svm->x.known |= ST_RIP | ST_RFLAGS | ST_RSP | ST_SHADOW | ST_EFER;
+	svm_fetch_cs(svm);
+	svm->x.known |= ST_RIP | ST_RFLAGS | ST_RSP | ST_SHADOW | ST_EFER | ST_CS;
 }
 
 /*

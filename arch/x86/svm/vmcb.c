@@ -152,11 +152,6 @@ void svm_fetch(struct x86_vcpu *vcpu, u32 groups)
 	struct svm_vmcb_save *s = &svm->vmcb->save;
 	struct x86_regs *r = &vcpu->regs;
 
-	/* The one group that exits ask for all the time and run.c does not bring along. */
-	if (likely(groups == ST_CS)) {
-		svm_fetch_cs(svm);
-		return;
-	}
 	if (groups & ST_CR) {
 		r->cr0 = s->cr0 | svm->cr0_hidden;
 		r->cr2 = s->cr2;
@@ -212,22 +207,14 @@ static void flush_cr(struct svm_vcpu *svm, const struct x86_regs *r)
 		svm_apply_intercepts(svm);
 }
 
-void svm_flush(struct x86_vcpu *vcpu, u32 groups)
+/* Apart, so that svm_flush() needs no stack. */
+static noinline void flush_rest(struct svm_vcpu *svm, u32 groups)
 {
-	struct svm_vcpu *svm = to_svm(vcpu);
 	struct svm_vmcb_save *s = &svm->vmcb->save;
-	const struct x86_regs *r = &vcpu->regs;
+	const struct x86_regs *r = &svm->x.regs;
 
-	if (groups & ST_RIP)
-		s->rip = r->rip;
 	if (groups & ST_RSP)
 		s->rsp = r->gpr[R_RSP];
-	if (groups & ST_RFLAGS)
-		s->rflags = r->rflags;
-	if (groups & ST_SHADOW)
-		svm->vmcb->control.int_state = r->int_shadow ? INT_STATE_SHADOW : 0;
-	if (likely(!(groups & ~(ST_RIP | ST_RSP | ST_RFLAGS | ST_SHADOW))))
-		return;
 
 	if (groups & ST_CR)
 		flush_cr(svm, r);
@@ -250,6 +237,24 @@ void svm_flush(struct x86_vcpu *vcpu, u32 groups)
 	}
 	if (groups & ST_SYSCALL)
 		flush_syscall(s, r);
+}
+
+void svm_flush(struct x86_vcpu *vcpu, u32 groups)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+	struct svm_vmcb *vmcb = svm->vmcb;
+	const struct x86_regs *r = &vcpu->regs;
+
+	if (groups & ST_RIP)
+		vmcb->save.rip = r->rip;
+	if (groups & ST_RFLAGS)
+		vmcb->save.rflags = r->rflags;
+	if (groups & ST_SHADOW)
+		vmcb->control.int_state = r->int_shadow ? INT_STATE_SHADOW : 0;
+	/* More than a finished instruction leaves? */
+	groups &= ~(ST_RIP | ST_RFLAGS | ST_SHADOW);
+	if (unlikely(groups))
+		flush_rest(svm, groups);
 }
 
 /* What stays as it is for the life of a vCPU. The page is zeroed. */

@@ -7,6 +7,7 @@
 #include <asm/processor.h>
 #include "virt/compat/compat.h"
 #include "virt/compat/compat_x86.h"
+#include "arch/x86/hypercall.h"
 #include "arch/x86/mmu/pte.h"
 #include "arch/x86/vmx/vmx.h"
 
@@ -75,7 +76,7 @@ static bool vmx_usable(void)
 }
 
 /* The words that no capability decides but presence. */
-static bool caps_controls(struct vmx_caps *c, bool true_ctls)
+static bool __init caps_controls(struct vmx_caps *c, const struct vmx_wants *w, bool true_ctls)
 {
 	struct vmx_ctl pin, cpu, exit, entry;
 
@@ -91,6 +92,7 @@ static bool caps_controls(struct vmx_caps *c, bool true_ctls)
 	if (!choose(&pin, PIN_BASED_EXT_INTR_MASK | PIN_BASED_NMI_EXITING | PIN_BASED_VIRTUAL_NMIS,
 		    0, &c->pin))
 		return refuse("this CPU has no virtual NMIs");
+	c->timer = w->timer && vmx_timer_usable(pin.may);
 	if (!choose(&cpu, CPU_BASED_USE_TSC_OFFSETTING | CPU_BASED_UNCOND_IO_EXITING |
 		    CPU_BASED_USE_MSR_BITMAPS | CPU_BASED_RDPMC_EXITING |
 		    CPU_BASED_ACTIVATE_SECONDARY_CONTROLS,
@@ -147,6 +149,8 @@ static bool caps_ept(struct vmx_caps *c, const struct vmx_wants *w)
 	c->ept_ad = w->ept_ad && cap & EPT_AD;
 	c->ept_1g = cap & EPT_1G;
 	c->ept_exec_only = cap & EPT_EXEC_ONLY;
+	/* The CPU logs what sets a D bit. */
+	c->pml = w->pml && c->ept_ad && c->cpu2_may & SECONDARY_EXEC_ENABLE_PML;
 	/* More than 48 bits of address exist only where the CPU has them. */
 	c->ept_5level = cap & EPT_WALK_5 && boot_cpu_data.x86_phys_bits > 48;
 	return true;
@@ -188,7 +192,7 @@ static bool params_possible(const struct vmx_wants *w)
 	return false;
 }
 
-int vmx_caps_init(const struct vmx_wants *w)
+int __init vmx_caps_init(const struct vmx_wants *w)
 {
 	struct vmx_caps *c = &vmx_caps;
 	u64 basic;
@@ -204,8 +208,9 @@ int vmx_caps_init(const struct vmx_wants *w)
 	}
 	c->revision = basic & GENMASK(30, 0);
 	c->tpr_shadow = w->tpr_shadow;
-	if (!caps_controls(c, basic & BASIC_TRUE_CTLS) || !caps_secondary(c, w) || !caps_ept(c, w))
+	if (!caps_controls(c, w, basic & BASIC_TRUE_CTLS) || !caps_secondary(c, w) || !caps_ept(c, w))
 		return -EOPNOTSUPP;
+	c->apicv = w->apicv && vmx_apicv_usable(c);
 	caps_fixed_bits(c);
 	c->perf = boot_cpu_has(X86_FEATURE_ARCH_PERFMON);
 	c->tsc_aux = boot_cpu_has(X86_FEATURE_RDTSCP) || boot_cpu_has(X86_FEATURE_RDPID);
@@ -222,10 +227,14 @@ void vmx_caps_fill(struct vendor_caps *caps)
 	caps->tsc_scaling = c->tsc_scaling;
 	caps->tsc_frac_bits = VMX_TSC_FRAC_BITS;
 	caps->tsc_max_ratio = ~0ull;
+	caps->guest_timer = c->timer;
 	caps->pdpte_registers = true;
 	caps->stage2_levels = c->ept_5level ? 5 : 4;
 	caps->stage2_1g = c->ept_1g;
 	caps->stage2_exec_only = c->ept_exec_only;
 	caps->stage2_ad = c->ept_ad;
 	caps->stage2_format = MMU_FMT_EPT;
+	caps->hw_apicv = c->apicv;
+	caps->dirty_log_batch = c->pml ? VMX_PML_ENTRIES : 0;
+	caps->hypercall_op = HYPERCALL_VMCALL;
 }

@@ -15,6 +15,7 @@
 #include <asm/processor-flags.h>
 #include <asm/trapnr.h>
 #include "virt/compat/compat.h"
+#include "arch/x86/hypercall.h"
 #include "arch/x86/vmx/vmx.h"
 
 /* #AC and #DB always: their delivery can raise them again without end (CVE-2015-5307, -8104). */
@@ -105,6 +106,8 @@ static void build_bitmap(struct vmx_vcpu *vmx)
 		pass_if_allowed(vmx, passthrough[i].msr, true, passthrough[i].write);
 	pass_if_allowed(vmx, MSR_IA32_SPEC_CTRL, spec, spec);
 	pass_if_allowed(vmx, MSR_IA32_PRED_CMD, false, m->ibpb_pass);
+	if (vmx_apicv_wants_msrs(vmx))
+		vmx_apicv_msrs(vmx, pass_if_allowed);
 	srcu_read_unlock(&vmx->x.v.vm->srcu, srcu);
 }
 
@@ -112,7 +115,8 @@ static void update_bitmap(struct vmx_vcpu *vmx)
 {
 	u8 *map = bitmap_default;
 
-	if (unlikely(vmx->x.msr.spec_pass || vmx->x.msr.ibpb_pass || msr_filtered(&vmx->x))) {
+	if (unlikely(vmx_apicv_wants_msrs(vmx) || vmx->x.msr.spec_pass || vmx->x.msr.ibpb_pass ||
+		     msr_filtered(&vmx->x))) {
 		if (!vmx->msr_bitmap)
 			vmx->msr_bitmap = (void *)__get_free_page(GFP_KERNEL_ACCOUNT);
 		if (vmx->msr_bitmap)
@@ -128,8 +132,8 @@ static u32 exception_bitmap(struct x86_vcpu *vcpu)
 
 	if (debug_wants_bp(&vcpu->debug))
 		exc |= BIT(X86_TRAP_BP);
-	/* A guest that takes itself for another vendor's CPU has instructions that this one lacks: VMMCALL. */
-	if (vcpu->cpuid.zero_out_of_range)
+	/* Instructions that this CPU does not have: VMMCALL, SYSCALL outside 64-bit mode. */
+	if (keel_hypercall_wants_ud(vcpu))
 		exc |= BIT(X86_TRAP_UD);
 	return exc;
 }
@@ -166,6 +170,9 @@ static u32 cpu2_controls(struct vmx_vcpu *vmx)
 		c |= VMX_XSAVES;
 	if (vmx_caps.ple && !(vcpu_vm(vcpu)->disabled_exits & KVM_X86_DISABLE_EXITS_PAUSE))
 		c |= SECONDARY_EXEC_PAUSE_LOOP_EXITING;
+	if (vmx->pml && READ_ONCE(vcpu_vm(vcpu)->mmu.hw_log))
+		c |= SECONDARY_EXEC_ENABLE_PML;
+	c |= vmx_apicv_controls(vmx);
 	return vmx_caps.cpu2 | (c & vmx_caps.cpu2_may);
 }
 
@@ -208,6 +215,7 @@ void vmx_update_intercepts(struct x86_vcpu *vcpu)
 		st_write(vcpu, ST_CR);	/* read by the old mask, written by the new */
 		vmx->cr4_guest = cr4_guest;
 	}
+	vmx_apicv_update(vmx);
 	vmx->cpu_base = cpu_controls(vcpu);
 	vmx_apply_controls(vmx);
 	vmx_set_ctl(vmx, VC_CPU2, cpu2_controls(vmx));

@@ -154,11 +154,8 @@ void vmx_set_nmi_masked(struct x86_vcpu *vcpu, bool masked)
 	WRITE_ONCE(vmx->nmi_masked, masked);
 }
 
-/*
- * A fault of IRET itself: it has unblocked NMIs and will run once more (SDM 3C 28.2.3). @info: bit 12 of
- * the interruption information or of the qualification, which mean the same.
- */
-static void reblock_nmis(struct vmx_vcpu *vmx, u64 info)
+/* It has unblocked NMIs and will run once more (SDM 3C 28.2.3); the two bits mean the same. */
+void vmx_reblock_nmis(struct vmx_vcpu *vmx, u64 info)
 {
 	if (unlikely(info & INTR_INFO_UNBLOCK_NMI) && !(vmx->vectoring & VECTORING_INFO_VALID_MASK))
 		vmx_set_nmi_masked(&vmx->x, true);
@@ -254,7 +251,7 @@ verdict_t vmx_exit_exception(struct x86_vcpu *vcpu)
 	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR)
 		return VERDICT_RESUME;
 	if (vector != X86_TRAP_DF)
-		reblock_nmis(vmx, info);
+		vmx_reblock_nmis(vmx, info);
 	if (vector == X86_TRAP_DB)
 		return exit_db(vcpu, info);
 	if (vector == X86_TRAP_AC && host_split_lock(vcpu))
@@ -279,7 +276,7 @@ verdict_t vmx_exit_ept_violation(struct x86_vcpu *vcpu)
 	};
 
 	vcpu->exit.info2 = f.gpa;
-	reblock_nmis(to_vmx(vcpu), q);
+	vmx_reblock_nmis(to_vmx(vcpu), q);
 	return keel_exit_stage2(vcpu, &f);
 }
 

@@ -9,7 +9,8 @@
 /* Names and meanings are those that tools know from the kernel's own module. */
 static struct vmx_wants want = {
 	.ept = true, .vpid = true, .unrestricted = true, .vnmi = true, .ept_ad = true,
-	.tpr_shadow = true, .tsc_scaling = true, .ple = true,
+	.tpr_shadow = true, .tsc_scaling = true, .ple = true, .timer = true,
+	.pml = true,
 };
 
 module_param_named(ept, want.ept, bool, 0444);
@@ -27,9 +28,14 @@ MODULE_PARM_DESC(flexpriority, "CR8 without exits if the CPU can (TPR shadow)");
 module_param_named(tsc_scaling, want.tsc_scaling, bool, 0444);
 MODULE_PARM_DESC(tsc_scaling, "TSC scaling if the CPU has it");
 
-static bool enable_apicv;
-module_param(enable_apicv, bool, 0444);
-MODULE_PARM_DESC(enable_apicv, "Virtual interrupt controller: not used yet, always N");
+module_param_named(preemption_timer, want.timer, bool, 0444);
+MODULE_PARM_DESC(preemption_timer, "The CPU's countdown as the APIC timer while the guest runs");
+
+module_param_named(pml, want.pml, bool, 0444);
+MODULE_PARM_DESC(pml, "The dirty log by the CPU's page-modification logging; needs eptad");
+
+module_param_named(enable_apicv, want.apicv, bool, 0444);
+MODULE_PARM_DESC(enable_apicv, "The CPU keeps the guest's APIC registers and delivers its interrupts");
 
 static int nested;
 module_param(nested, int, 0444);
@@ -69,6 +75,7 @@ static struct vendor_ops vmx_ops = {
 
 #define X(op) .op = vmx_##op,
 	VENDOR_OPS(X)
+	VENDOR_OPT_OPS(X)
 #undef X
 };
 
@@ -76,11 +83,8 @@ static int __init params_check(void)
 {
 	int ret;
 
-	if (enable_apicv)
-		pr_info("kvm_intel: APIC virtualisation is not supported yet\n");
 	if (nested)
 		pr_info("kvm_intel: nested virtualisation is not supported yet\n");
-	enable_apicv = false;
 	nested = 0;
 	want.ple = vmx_ple_gap;
 	ret = vmx_caps_init(&want);
@@ -89,6 +93,9 @@ static int __init params_check(void)
 	want.ept_ad = vmx_caps.ept_ad;
 	want.tpr_shadow = vmx_caps.tpr_shadow;
 	want.tsc_scaling = vmx_caps.tsc_scaling;
+	want.timer = vmx_caps.timer;
+	want.pml = vmx_caps.pml;
+	want.apicv = vmx_caps.apicv;
 	if (!vmx_caps.ple)
 		vmx_ple_gap = 0;
 	return 0;

@@ -66,7 +66,9 @@ void vmx_prepare(struct x86_vcpu *vcpu)
 	vmx_tlb_prepare(vmx);
 	if (unlikely(vmx->soft_len))
 		prepare_soft(vmx);
-	if (vmx_caps.tpr_shadow)
+	if (vmx->apicv)
+		vmx_apicv_prepare(vmx);
+	else if (vmx_caps.tpr_shadow)
 		prepare_tpr(vmx);
 	if (unlikely(vmx->pat != vcpu->msr.pat)) {
 		vmx->pat = vcpu->msr.pat;
@@ -78,6 +80,8 @@ void vmx_prepare(struct x86_vcpu *vcpu)
 		prepare_spec_ctrl(vmx);
 	if (vmx_caps.perf)
 		switch_perf(true);
+	if (vmx_caps.timer)
+		vmx_timer_prepare(vmx);
 	vmx_mitigate_entry(vmx);
 	vmx->entry.launched = vmx->vmcs.launched;
 }
@@ -161,11 +165,15 @@ void vmx_exited(struct x86_vcpu *vcpu)
 		e->insn_len = vmcs_read32(VM_EXIT_INSTRUCTION_LEN);
 	vmx->vectoring = has & EXIT_EVENT ? vmcs_read32(IDT_VECTORING_INFO_FIELD) : 0;
 	vcpu->regs.rip = vmcs_read(GUEST_RIP);
+	if (unlikely(vmx->ctl[VC_CPU2] & SECONDARY_EXEC_ENABLE_PML))
+		vmx_pml_empty(vmx);
 	/* EFER cannot change without an exit, and the guest's PG is ours. */
 	vcpu->known |= ST_RIP | ST_EFER;
 	if (vcpu->ev.armed || vmx->vectoring & VECTORING_INFO_VALID_MASK)
 		vmx_events_exited(vmx);
-	if (vmx_caps.tpr_shadow) {
+	if (vmx->apicv) {
+		vmx_apicv_exited(vmx);
+	} else if (vmx_caps.tpr_shadow) {
 		u8 tpr = READ_ONCE(vmx->vapic[VAPIC_TPR]);
 
 		if (tpr != vmx->tpr) {
@@ -175,10 +183,18 @@ void vmx_exited(struct x86_vcpu *vcpu)
 	}
 }
 
-/* WRMSR alone is worth it: x2APIC commands and the TSC deadline. */
+/* WRMSR of x2APIC commands and the TSC deadline, and what the deadline has asked for. */
 bool vmx_fast_exit(struct x86_vcpu *vcpu)
 {
-	return vcpu->exit.reason == EXIT_REASON_MSR_WRITE && keel_fast_wrmsr(vcpu);
+	switch (vcpu->exit.reason) {
+	case EXIT_REASON_MSR_WRITE:
+		return keel_fast_wrmsr(vcpu);
+	case EXIT_REASON_PREEMPTION_TIMER:
+		keel_guest_timer(vcpu);
+		return true;
+	default:
+		return false;
+	}
 }
 
 /*

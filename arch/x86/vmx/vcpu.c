@@ -34,6 +34,11 @@ int vmx_vcpu_init(struct x86_vcpu *vcpu)
 			return -ENOMEM;
 		}
 	}
+	if (vmx_pml_alloc(vmx)) {
+		free_page((unsigned long)vmx->vapic);
+		vmcs_free(&vmx->vmcs);
+		return -ENOMEM;
+	}
 	vmx_vpid_get(vmx);
 	vmx->entry.spec.sw = vmx_caps.spec_ctrl;
 	vmx->last_cpu = -1;
@@ -51,6 +56,7 @@ void vmx_vcpu_destroy(struct x86_vcpu *vcpu)
 	vmx_vpid_put(vmx);
 	vmx_msr_bitmap_free(vmx);
 	free_page((unsigned long)vmx->vapic);
+	vmx_pml_free(vmx);
 }
 
 /* What stays as it is for the life of a vCPU, and controls that nothing else sets. The vCPU is loaded. */
@@ -82,6 +88,8 @@ static void vmcs_init(struct vmx_vcpu *vmx)
 	}
 	if (vmx_caps.tsc_scaling)
 		vmcs_write(TSC_MULTIPLIER, vmx->tsc_mult);
+	vmx_pml_init(vmx);
+	vmx_apicv_init(vmx);
 	vmcs_write(TSC_OFFSET, 0);
 	vmcs_write(GUEST_IA32_DEBUGCTL, 0);
 	vmcs_write(GUEST_DR7, DR7_EMPTY);

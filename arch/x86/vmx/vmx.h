@@ -14,6 +14,7 @@ void vmx_fetch(struct x86_vcpu *vcpu, u32 groups);
 #include "arch/x86/vmx/vmcs.h"
 #include "arch/x86/vmx/vmenter.h"
 
+#define VMX_PML_ENTRIES	512	/* SDM 3C 25.6.15 */
 #define VMX_TSC_FRAC_BITS	48	/* TSC multiplier (SDM 3C 26.6.5) */
 
 /* A word of controls: what this CPU demands, and what it can (SDM 3D A.2). */
@@ -40,6 +41,9 @@ struct vmx_caps {
 	bool	tpr_shadow;
 	bool	tsc_scaling;
 	bool	ple;
+	bool	timer;		/* the preemption timer */
+	bool	pml;		/* page-modification logging */
+	bool	apicv;		/* the CPU may keep the APIC's registers (apicv.c) */
 	bool	perf;		/* performance counters that the host's perf may use */
 	bool	tsc_aux;	/* RDTSCP or RDPID exists */
 	bool	spec_ctrl;	/* MSR SPEC_CTRL exists */
@@ -50,7 +54,7 @@ extern struct vmx_caps vmx_caps;
 /* What module parameters allow to use. */
 struct vmx_wants {
 	bool	ept, vpid, unrestricted, vnmi;		/* 0: refused, Keel cannot do without */
-	bool	ept_ad, tpr_shadow, tsc_scaling, ple;
+	bool	ept_ad, tpr_shadow, tsc_scaling, ple, timer, pml, apicv;
 };
 
 /* 0; -EOPNOTSUPP (said in the log): this CPU or its firmware does not offer what Keel needs. */
@@ -106,6 +110,7 @@ struct vmx_vcpu {
 	u64			cr2;		/* the guest's, while it is out of the register */
 	u64			dr6;		/* to load while the debug registers are lent */
 	u64			tsc_mult;
+	u64			timer_tsc;	/* end the guest then (preempt_timer.c); 0: never */
 	u64			pat;		/* in the VMCS */
 	u8			*msr_bitmap;	/* own, or NULL: the shared default */
 	bool			uses_tsc_aux;
@@ -116,6 +121,9 @@ struct vmx_vcpu {
 
 	u8			*vapic;		/* page: the virtual TPR at 0x80 (SDM 3C 30.1) */
 	u8			tpr;		/* in it, as it was before the entry */
+	bool			apicv;		/* the APIC's own page is in the VMCS instead */
+	u16			intr_status;	/* GUEST_INTR_STATUS in the VMCS */
+	u64			*pml;		/* page of addresses written to (pml.c), or NULL */
 
 	/* Of the last exit. */
 	u32			exit_reason;	/* whole field, with the entry-failure bit */
@@ -196,6 +204,32 @@ void vmx_exited(struct x86_vcpu *vcpu);
 bool vmx_fast_exit(struct x86_vcpu *vcpu);
 void vmx_host_events(struct x86_vcpu *vcpu);
 
+/* preempt_timer.c */
+bool vmx_timer_usable(u32 pin_may);
+void vmx_set_timer(struct x86_vcpu *vcpu, u64 tsc);
+void vmx_timer_prepare(struct vmx_vcpu *vmx);
+
+/* pml.c */
+int vmx_pml_alloc(struct vmx_vcpu *vmx);	/* 0 or -ENOMEM */
+void vmx_pml_free(struct vmx_vcpu *vmx);
+void vmx_pml_init(struct vmx_vcpu *vmx);
+void vmx_pml_empty(struct vmx_vcpu *vmx);	/* after each exit while it is on, interrupts off */
+verdict_t vmx_exit_pml_full(struct x86_vcpu *vcpu);
+
+/* apicv.c */
+bool vmx_apicv_usable(const struct vmx_caps *c);
+void vmx_apicv_init(struct vmx_vcpu *vmx);
+void vmx_apicv_update(struct vmx_vcpu *vmx);
+u32 vmx_apicv_controls(const struct vmx_vcpu *vmx);
+bool vmx_apicv_wants_msrs(const struct vmx_vcpu *vmx);
+/* @pass(vmx, msr, read, write): which MSRs need not exit. */
+void vmx_apicv_msrs(struct vmx_vcpu *vmx, void (*pass)(struct vmx_vcpu *, u32, bool, bool));
+void vmx_apicv_prepare(struct vmx_vcpu *vmx);
+void vmx_apicv_exited(struct vmx_vcpu *vmx);
+verdict_t vmx_exit_eoi(struct x86_vcpu *vcpu);
+verdict_t vmx_exit_apic_write(struct x86_vcpu *vcpu);
+verdict_t vmx_exit_apic_access(struct x86_vcpu *vcpu);
+
 /* controls.c */
 int vmx_bitmaps_alloc(void);
 void vmx_bitmaps_free(void);
@@ -213,6 +247,8 @@ bool vmx_nmi_masked(struct x86_vcpu *vcpu);
 void vmx_set_nmi_masked(struct x86_vcpu *vcpu, bool masked);
 void vmx_events_reset(struct vmx_vcpu *vmx);
 void vmx_events_exited(struct vmx_vcpu *vmx);
+/* A fault of IRET itself. @info: bit 12 of the interruption information or of the qualification. */
+void vmx_reblock_nmis(struct vmx_vcpu *vmx, u64 info);
 verdict_t vmx_exit_irq_window(struct x86_vcpu *vcpu);
 verdict_t vmx_exit_nmi_window(struct x86_vcpu *vcpu);
 verdict_t vmx_exit_exception(struct x86_vcpu *vcpu);

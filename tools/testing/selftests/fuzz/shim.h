@@ -46,6 +46,7 @@ struct hlist_head {
 };
 
 #define INIT_HLIST_HEAD(h)	((h)->first = NULL)
+#define hlist_empty(h)		(!(h)->first)
 #define hlist_entry_(p, t, m)	((p) ? container_of(p, t, m) : NULL)
 #define hlist_for_each_entry(pos, head, member)				\
 	for (pos = hlist_entry_((head)->first, __typeof__(*pos), member); pos; \

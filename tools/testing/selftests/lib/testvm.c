@@ -270,6 +270,32 @@ static struct kvm_segment flat(uint16_t sel, uint8_t type, bool code)
 	};
 }
 
+static void touch(volatile void *p, size_t size)
+{
+	volatile uint8_t *b = p;
+	size_t i;
+
+	for (i = 0; i < size; i += PAGE)
+		b[i] = b[i];
+	b[size - 1] = b[size - 1];
+}
+
+/* No stage-2 fault in the middle of a delivery: an emulator may not survive it (testing.rst). */
+static void prefault(struct test_vcpu *vcpu)
+{
+	uintptr_t start = (uintptr_t)__executable_start & ~(PAGE - 1);
+	struct kvm_pre_fault_memory m = {
+		.gpa = start, .size = (((uintptr_t)_end + PAGE - 1) & ~(PAGE - 1)) - start,
+	};
+
+	touch(stacks, sizeof(stacks));
+	touch(tss, sizeof(tss));
+	touch(gdt, sizeof(gdt));
+	touch(idt, sizeof(idt));
+	if (ioctl(vcpu->fd, KVM_PRE_FAULT_MEMORY, &m))
+		die("KVM_PRE_FAULT_MEMORY");
+}
+
 void vcpu_start(struct test_vcpu *vcpu, void (*fn)(void))
 {
 	unsigned int n = vcpu->id % TEST_MAX_VCPUS;
@@ -299,6 +325,8 @@ void vcpu_start(struct test_vcpu *vcpu, void (*fn)(void))
 		die("KVM_SET_SREGS");
 	if (ioctl(vcpu->fd, KVM_SET_REGS, &r))
 		die("KVM_SET_REGS");
+	if (getenv("GUEST_PREFAULT"))
+		prefault(vcpu);
 }
 
 void vcpu_start_real(struct test_vcpu *vcpu, uint16_t ip)

@@ -12,7 +12,8 @@
 
 #define PAGE		4096ull
 #define PAGES		2048ull
-#define ENTRIES		512u
+/* More than one exit may need: 64, and the 512 of a page-modification log. */
+#define ENTRIES		1024u
 #define RING_BYTES	(ENTRIES * sizeof(struct kvm_dirty_gfn))
 #define RING_OFFSET	(KVM_DIRTY_LOG_PAGE_OFFSET * PAGE)
 

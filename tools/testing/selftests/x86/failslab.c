@@ -19,6 +19,7 @@
 #define PAGE		4096ull
 #define SIZE		(64 * PAGE)
 #define MAX_NTH		3000
+#define SUM		(SIZE / PAGE * (SIZE / PAGE - 1) / 2)
 
 /* ---- fault injection ---- */
 
@@ -98,6 +99,19 @@ static int create_vcpu(struct env *e)
 	return e->made = ioctl(e->vm.fd, KVM_CREATE_VCPU, 3);
 }
 
+/* Beyond what the table of APIC ids has room for: it grows. */
+static int create_vcpu_far(struct env *e)
+{
+	return e->made = ioctl(e->vm.fd, KVM_CREATE_VCPU, 200);
+}
+
+static int enable_ring(struct env *e)
+{
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_DIRTY_LOG_RING, .args = { 16 * PAGE } };
+
+	return ioctl(e->vm.fd, KVM_ENABLE_CAP, &cap);
+}
+
 static int create_irqchip(struct env *e)
 {
 	return ioctl(e->vm.fd, KVM_CREATE_IRQCHIP, 0);
@@ -142,6 +156,22 @@ static int log_get(struct env *e)
 	struct kvm_dirty_log log = { .slot = SLOT_FREE, .dirty_bitmap = e->bitmap };
 
 	return ioctl(e->vm.fd, KVM_GET_DIRTY_LOG, &log);
+}
+
+static int log_clear(struct env *e)
+{
+	struct kvm_clear_dirty_log clear = {
+		.slot = SLOT_FREE, .num_pages = SIZE / PAGE, .dirty_bitmap = e->bitmap,
+	};
+
+	return ioctl(e->vm.fd, KVM_CLEAR_DIRTY_LOG, &clear);
+}
+
+static int pre_fault(struct env *e)
+{
+	struct kvm_pre_fault_memory range = { .gpa = GPA_FREE, .size = SIZE };
+
+	return ioctl(e->vcpu->fd, KVM_PRE_FAULT_MEMORY, &range);
 }
 
 static int irqfd(struct env *e, unsigned int flags)
@@ -207,6 +237,16 @@ static int set_routing(struct env *e)
 	return ioctl(e->vm.fd, KVM_SET_GSI_ROUTING, e->routing);
 }
 
+static int get_irqchip(struct env *e)
+{
+	return ioctl(e->vm.fd, KVM_GET_IRQCHIP, e->buf);
+}
+
+static int set_irqchip(struct env *e)
+{
+	return ioctl(e->vm.fd, KVM_SET_IRQCHIP, e->buf);
+}
+
 static int set_cpuid(struct env *e)
 {
 	return ioctl(e->vcpu->fd, KVM_SET_CPUID2, e->cpuid);
@@ -216,6 +256,18 @@ static int get_supported_cpuid(struct env *e)
 {
 	e->cpuid->nent = 256;
 	return ioctl(e->vm.kvm, KVM_GET_SUPPORTED_CPUID, e->cpuid);
+}
+
+static int get_emulated_cpuid(struct env *e)
+{
+	e->cpuid->nent = 256;
+	return ioctl(e->vm.kvm, KVM_GET_EMULATED_CPUID, e->cpuid);
+}
+
+static int get_cpuid(struct env *e)
+{
+	e->cpuid->nent = 256;
+	return ioctl(e->vcpu->fd, KVM_GET_CPUID2, e->cpuid);
 }
 
 static int set_msr_filter(struct env *e)
@@ -240,6 +292,17 @@ static int get_msrs(struct env *e)
 		struct kvm_msr_entry e[2];
 	} m = { .m.nmsrs = 2, .e = { { .index = 0xc0000080 }, { .index = 0x174 } } };
 	int n = ioctl(e->vcpu->fd, KVM_GET_MSRS, &m);
+
+	return n == 2 ? 0 : n < 0 ? -1 : -1000;
+}
+
+static int set_msrs(struct env *e)
+{
+	struct {
+		struct kvm_msrs m;
+		struct kvm_msr_entry e[2];
+	} m = { .m.nmsrs = 2, .e = { { .index = 0x175 }, { .index = 0x174 } } };
+	int n = ioctl(e->vcpu->fd, KVM_SET_MSRS, &m);
 
 	return n == 2 ? 0 : n < 0 ? -1 : -1000;
 }
@@ -296,6 +359,38 @@ static void logged_before(struct env *e)
 	slot_create_logged(e);
 }
 
+static void manual_log_before(struct env *e)
+{
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2,
+		.args = { KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE },
+	};
+
+	ioctl(e->vm.fd, KVM_ENABLE_CAP, &cap);
+	memset(e->bitmap, 0xff, sizeof(e->bitmap));
+	slot_create_logged(e);
+}
+
+static void ring_before(struct env *e)
+{
+	enable_ring(e);
+}
+
+static void get_irqchip_before(struct env *e)
+{
+	get_irqchip(e);
+}
+
+static void msi_route_before(struct env *e)
+{
+	e->routing->nr = 1;
+	e->routing->entries[0] = (struct kvm_irq_routing_entry) {
+		.gsi = 5, .type = KVM_IRQ_ROUTING_MSI,
+		.u.msi = { .address_lo = 0xfee00000, .data = 0x30 },
+	};
+	set_routing(e);
+}
+
 static void irqfd_before(struct env *e)
 {
 	irqfd_assign(e);
@@ -343,6 +438,14 @@ BUILD(create_vcpu);
 FIXTURE_VARIANT_ADD(fail, create_vcpu_apic) {
 	.make = create_vcpu, .irqchip = TEST_IRQCHIP_FULL,
 };
+FIXTURE_VARIANT_ADD(fail, create_vcpu_split) {
+	.make = create_vcpu, .irqchip = TEST_IRQCHIP_SPLIT,
+};
+BUILD(create_vcpu_far, .vcpu = true, .irqchip = TEST_IRQCHIP_FULL);
+BUILD(enable_ring);
+FIXTURE_VARIANT_ADD(fail, create_vcpu_ring) {
+	.make = create_vcpu, .before = ring_before,
+};
 BUILD(create_irqchip);
 BUILD(enable_split);
 BUILD(create_pit, .irqchip = TEST_IRQCHIP_FULL);
@@ -353,8 +456,16 @@ FIXTURE_VARIANT_ADD(fail, slot_log_started) {
 };
 BUILD(slot_move, .before = slot_before);
 BUILD(slot_delete, .before = slot_before);
+FIXTURE_VARIANT_ADD(fail, slot_log_stopped) {
+	.make = slot_create, .before = logged_before,
+};
 BUILD(log_get, .before = logged_before);
+BUILD(log_clear, .before = manual_log_before);
+BUILD(pre_fault, .vcpu = true, .before = slot_before);
 BUILD(irqfd_assign, .irqchip = TEST_IRQCHIP_FULL);
+FIXTURE_VARIANT_ADD(fail, irqfd_msi) {
+	.make = irqfd_assign, .irqchip = TEST_IRQCHIP_SPLIT, .before = msi_route_before,
+};
 BUILD(irqfd_resample, .irqchip = TEST_IRQCHIP_FULL);
 BUILD(irqfd_deassign, .irqchip = TEST_IRQCHIP_FULL, .before = irqfd_before);
 BUILD(ioeventfd_pio);
@@ -363,10 +474,15 @@ BUILD(ioeventfd_deassign, .before = ioeventfd_before);
 BUILD(coalesced);
 BUILD(uncoalesced, .before = coalesced_before);
 BUILD(set_routing, .irqchip = TEST_IRQCHIP_FULL);
+BUILD(get_irqchip, .irqchip = TEST_IRQCHIP_FULL);
+BUILD(set_irqchip, .irqchip = TEST_IRQCHIP_FULL, .before = get_irqchip_before);
 BUILD(set_cpuid, .vcpu = true);
+BUILD(get_cpuid, .vcpu = true);
 BUILD(get_supported_cpuid);
+BUILD(get_emulated_cpuid);
 BUILD(set_msr_filter, .vcpu = true);
 BUILD(get_msrs, .vcpu = true);
+BUILD(set_msrs, .vcpu = true);
 BUILD(get_xsave, .vcpu = true);
 BUILD(set_xsave, .vcpu = true, .before = get_xsave_before);
 BUILD(get_lapic, .vcpu = true, .irqchip = TEST_IRQCHIP_FULL);
@@ -481,10 +597,44 @@ static void guest_work(void)
 	guest_done();
 }
 
+/* The emulator's state is made when it is first needed; nothing of this leaves the kernel. */
+static void guest_emulated(void)
+{
+	int i;
+
+	for (i = 0; i < 4; i++)
+		*(volatile uint32_t *)(GPA_MMIO + 4 * i) = i;
+	guest_sync(SUM);
+	guest_done();
+}
+
+static void filter_before(struct env *e)
+{
+	set_msr_filter(e);
+	slot_create(e);
+}
+
 FIXTURE(run)
 {
 	struct env e;
 	int inject;
+};
+
+FIXTURE_VARIANT(run)
+{
+	void (*code)(void);
+	void (*before)(struct env *e);
+};
+
+FIXTURE_VARIANT_ADD(run, memory) {
+	.code = guest_work, .before = slot_before,
+};
+FIXTURE_VARIANT_ADD(run, emulated) {
+	.code = guest_emulated, .before = coalesced_before,
+};
+/* The bitmap of MSRs becomes the vCPU's own. */
+FIXTURE_VARIANT_ADD(run, filtered) {
+	.code = guest_work, .before = filter_before,
 };
 
 FIXTURE_SETUP(run)
@@ -510,12 +660,11 @@ TEST_F_TIMEOUT(run, each, 600)
 	bool hit = true;
 
 	for (nth = 1; hit && nth < MAX_NTH; nth += nth < 60 ? 1 : 17) {
-		uint64_t sum = SIZE / PAGE * (SIZE / PAGE - 1) / 2;
 		int ret, err;
 
 		madvise(e->mem, SIZE, MADV_DONTNEED);
-		build_env(e, TEST_IRQCHIP_NONE, true, slot_before);
-		vcpu_start(e->vcpu, guest_work);
+		build_env(e, TEST_IRQCHIP_NONE, true, variant->before);
+		vcpu_start(e->vcpu, variant->code);
 		inject(self->inject, nth);
 		ret = ioctl(e->vcpu->fd, KVM_RUN, 0);
 		err = errno;
@@ -525,14 +674,14 @@ TEST_F_TIMEOUT(run, each, 600)
 			EXPECT_TRUE(fits(err) || err == EINTR)
 				TH_LOG("step %u fails with errno %d", nth, err);
 			refused++;
-			EXPECT_EQ(sum, vcpu_expect(e->vcpu, MSG_SYNC));
+			EXPECT_EQ(SUM, vcpu_expect(e->vcpu, MSG_SYNC));
 		} else {
 			struct kvm_regs regs;
 
 			/* The message's exit came already. */
 			ASSERT_EQ(KVM_EXIT_IO, e->vcpu->run->exit_reason);
 			ASSERT_EQ(0, ioctl(e->vcpu->fd, KVM_GET_REGS, &regs));
-			EXPECT_EQ(sum, regs.rdi);
+			EXPECT_EQ(SUM, regs.rdi);
 		}
 		vcpu_expect(e->vcpu, MSG_DONE);
 		drop_env(e);

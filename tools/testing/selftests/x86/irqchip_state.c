@@ -399,6 +399,68 @@ TEST(apic_base_transitions)
 	vm_destroy(&vm);
 }
 
+/* Which of the 64 MSRs from 0x800 on can be read (SDM 3 table 11-6; CMCI is not offered). */
+#define X2APIC_READABLE	0x43fd01ffffffa50cull
+
+static uint64_t readable_msrs(void)
+{
+	uint64_t found = 0, i;
+
+	for (i = 0; i < 64; i++)
+		if (guest_try("rdmsr", : : "c" (0x800 + i) : "rax", "rdx", "r11", "memory") == -1)
+			found |= 1ull << i;
+	return found;
+}
+
+static void guest_all_changes(void)
+{
+	uint64_t x1 = guest_rdmsr(MSR_APIC_BASE), x2 = x1 | APIC_EXTD, off = x1 & ~APIC_EN;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		guest_assert(readable_msrs() == 0);
+		guest_wrmsr(MSR_APIC_BASE, x2);
+		guest_assert(readable_msrs() == X2APIC_READABLE);
+		guest_sync(1);				/* userspace makes it xAPIC and x2APIC again */
+		guest_assert(readable_msrs() == 0);
+		guest_assert(try_wrmsr(0x80b, 0) == 13 && try_wrmsr(0x808, 0) == 13);
+		guest_sync(2);
+		guest_assert(readable_msrs() == X2APIC_READABLE);
+		guest_wrmsr(0x808, 0x20);
+		guest_assert(guest_rdmsr(0x808) == 0x20);
+		guest_wrmsr(0x808, 0);
+		guest_wrmsr(MSR_APIC_BASE, off);
+		guest_assert(readable_msrs() == 0);
+		guest_assert(try_wrmsr(0x80b, 0) == 13 && try_wrmsr(0x808, 0) == 13 &&
+			     try_wrmsr(0x83f, 0x40) == 13);
+		guest_wrmsr(MSR_APIC_BASE, x1);
+	}
+	guest_done();
+}
+
+/* FAULTS 19: no change of mode, by guest or userspace, leaves an MSR open or shut. */
+TEST(x2apic_msrs_in_each_mode)
+{
+	struct kvm_sregs sregs;
+	struct test_vcpu *v;
+	struct test_vm vm;
+	uint64_t step;
+	int i;
+
+	vm_create(&vm, TEST_IRQCHIP_FULL);
+	v = vcpu_create(&vm, 0);
+	vcpu_start(v, guest_all_changes);
+	for (i = 0; i < 6; i++) {
+		step = vcpu_expect(v, MSG_SYNC);
+		ASSERT_EQ(0, ioctl(v->fd, KVM_GET_SREGS, &sregs));
+		EXPECT_EQ(step == 1, !!(sregs.apic_base & APIC_EXTD));
+		sregs.apic_base ^= APIC_EXTD;
+		ASSERT_EQ(0, ioctl(v->fd, KVM_SET_SREGS, &sregs));
+	}
+	vcpu_expect(v, MSG_DONE);
+	vm_destroy(&vm);
+}
+
 /* The id's form in KVM_GET_LAPIC follows KVM_CAP_X2APIC_API. */
 TEST(x2apic_id_format)
 {

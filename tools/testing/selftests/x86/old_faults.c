@@ -215,6 +215,8 @@ TEST(clock_page_anywhere)
 	uint8_t *host, *page[2];
 	unsigned int i, j, k;
 
+	if (!on_keel())
+		SKIP(return, "KVM of Linux 6.1 writes once more to where the clock was before");
 	start(&vm, TEST_IRQCHIP_NONE, guest_clock_there);
 	host = mmap(NULL, 5 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, host);

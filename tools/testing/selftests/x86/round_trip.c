@@ -5,10 +5,12 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 #include "kselftest_harness.h"
 #include "testvm.h"
 
 #define MAX_MSRS	300
+#define MAX_XSAVE	16384
 #define APIC		0xfee00000ull
 #define APIC_REG(r)	(*(volatile uint32_t *)(APIC + (r)))
 #define VECTOR		0x51
@@ -28,8 +30,10 @@ struct msr_buf {
 struct vcpu_state {
 	struct kvm_regs regs;
 	struct kvm_sregs sregs;
+	struct kvm_sregs2 sregs2;
 	struct kvm_fpu fpu;
-	uint8_t xsave[4096];
+	uint8_t xsave[MAX_XSAVE];
+	int tsc_khz;
 	struct kvm_xcrs xcrs;
 	struct kvm_vcpu_events events;
 	struct kvm_mp_state mp;
@@ -50,7 +54,19 @@ static struct {
 	struct kvm_msr_list h;
 	uint32_t index[MAX_MSRS];
 } list;
-static bool xcrs;
+static bool xcrs, sregs2, xsave2;
+
+/* A guest may use the timer's deadline mode, which KVM_GET_SUPPORTED_CPUID leaves to a capability. */
+static void allow_deadline(struct test_vm *vm, struct test_vcpu *vcpu)
+{
+	struct kvm_cpuid2 *c = supported_cpuid(vm->kvm);
+	unsigned int i;
+
+	for (i = 0; i < c->nent; i++)
+		if (c->entries[i].function == 1)
+			c->entries[i].ecx |= 1 << 24;
+	ioctl(vcpu->fd, KVM_SET_CPUID2, c);
+}
 
 static void make_vm(struct test_vm *vm)
 {
@@ -60,7 +76,17 @@ static void make_vm(struct test_vm *vm)
 	vm_create(vm, TEST_IRQCHIP_FULL);
 	ioctl(vm->fd, KVM_CREATE_PIT2, &pit);
 	for (i = 0; i < 2; i++)
-		vcpu_create(vm, i);
+		allow_deadline(vm, vcpu_create(vm, i));
+	xcrs = kvm_cap(vm->fd, KVM_CAP_XCRS);
+	sregs2 = kvm_cap(vm->fd, KVM_CAP_SREGS2);
+	xsave2 = kvm_cap(vm->fd, KVM_CAP_XSAVE2);
+}
+
+/* After make_vm(). */
+static void list_msrs(struct __test_metadata *_metadata, struct test_vm *vm)
+{
+	list.h.nmsrs = MAX_MSRS;
+	ASSERT_EQ(0, ioctl(vm->kvm, KVM_GET_MSR_INDEX_LIST, &list));
 }
 
 /* Of time, of the host, or of interfaces that only the kernel's own has (Hyper-V). */
@@ -86,23 +112,33 @@ static void save_vcpu(struct __test_metadata *_metadata, int fd, struct vcpu_sta
 	CALL(fd, KVM_GET_VCPU_EVENTS, &s->events);
 	CALL(fd, KVM_GET_MP_STATE, &s->mp);
 	CALL(fd, KVM_GET_REGS, &s->regs);
-	CALL(fd, KVM_GET_XSAVE, s->xsave);
+	if (xsave2)
+		CALL(fd, KVM_GET_XSAVE2, s->xsave);
+	else
+		CALL(fd, KVM_GET_XSAVE, s->xsave);
 	CALL(fd, KVM_GET_FPU, &s->fpu);
 	if (xcrs)
 		CALL(fd, KVM_GET_XCRS, &s->xcrs);
 	CALL(fd, KVM_GET_SREGS, &s->sregs);
+	if (sregs2)
+		CALL(fd, KVM_GET_SREGS2, &s->sregs2);
+	s->tsc_khz = ioctl(fd, KVM_GET_TSC_KHZ, 0);
 	for (i = 0; i < list.h.nmsrs; i++)
 		s->has_msr[i] = get_msr(fd, list.index[i], &s->msr[i]) == 1;
 	CALL(fd, KVM_GET_LAPIC, &s->lapic);
 	CALL(fd, KVM_GET_DEBUGREGS, &s->dr);
 }
 
-/* In QEMU's order. */
+/* In QEMU's order: sregs, MSRs before events, the deadline after the APIC whose mode it needs. */
 static void restore_vcpu(struct __test_metadata *_metadata, int fd, struct vcpu_state *s)
 {
 	unsigned int i;
 
-	CALL(fd, KVM_SET_SREGS, &s->sregs);
+	EXPECT_EQ(s->tsc_khz, ioctl(fd, KVM_GET_TSC_KHZ, 0));
+	if (sregs2)
+		CALL(fd, KVM_SET_SREGS2, &s->sregs2);
+	else
+		CALL(fd, KVM_SET_SREGS, &s->sregs);
 	CALL(fd, KVM_SET_REGS, &s->regs);
 	CALL(fd, KVM_SET_XSAVE, s->xsave);
 	if (xcrs)
@@ -114,6 +150,10 @@ static void restore_vcpu(struct __test_metadata *_metadata, int fd, struct vcpu_
 	CALL(fd, KVM_SET_VCPU_EVENTS, &s->events);
 	CALL(fd, KVM_SET_MP_STATE, &s->mp);
 	CALL(fd, KVM_SET_LAPIC, &s->lapic);
+	for (i = 0; i < list.h.nmsrs; i++) {
+		if (s->has_msr[i] && list.index[i] == MSR_DEADLINE)
+			EXPECT_EQ(1, set_msr(fd, MSR_DEADLINE, s->msr[i]));
+	}
 	CALL(fd, KVM_SET_DEBUGREGS, &s->dr);
 }
 
@@ -161,6 +201,7 @@ static void compare_vcpu(struct __test_metadata *_metadata, struct vcpu_state *a
 
 	SAME(regs);
 	SAME(sregs);
+	SAME(sregs2);
 	SAME(fpu);
 	SAME(xsave);
 	SAME(xcrs);
@@ -170,7 +211,14 @@ static void compare_vcpu(struct __test_metadata *_metadata, struct vcpu_state *a
 	/* The timer's current count runs. */
 	memset(a->lapic.regs + 0x390, 0, 4);
 	memset(b->lapic.regs + 0x390, 0, 4);
-	SAME(lapic);
+	/* Stock computes the PPR when it is needed. */
+	if (!on_keel()) {
+		memset(a->lapic.regs + 0xa0, 0, 4);
+		memset(b->lapic.regs + 0xa0, 0, 4);
+	}
+	for (i = 0; i < sizeof(a->lapic.regs); i += 16)
+		EXPECT_EQ(0, memcmp(a->lapic.regs + i, b->lapic.regs + i, 16))
+			TH_LOG("APIC register %x", i);
 	for (i = 0; i < list.h.nmsrs; i++) {
 		EXPECT_EQ(a->has_msr[i], b->has_msr[i]) TH_LOG("MSR %x", list.index[i]);
 		/* Stock takes a value within a second of a new vCPU's for an attempt to synchronise. */
@@ -276,6 +324,14 @@ static void guest_travels(void)
 
 static struct machine_state before, after;
 
+/* Finish the OUT that told us, as a VMM does before it saves. */
+static void finish_exit(struct __test_metadata *_metadata, struct test_vm *vm)
+{
+	vm->vcpu[0].run->immediate_exit = 1;
+	EXPECT_ERR(EINTR, ioctl(vm->vcpu[0].fd, KVM_RUN, 0));
+	vm->vcpu[0].run->immediate_exit = 0;
+}
+
 TEST(same_bytes)
 {
 	struct test_vm a, b;
@@ -283,14 +339,12 @@ TEST(same_bytes)
 	guest_handlers[VECTOR] = on_irq;
 	guest_handlers[2] = on_nmi;
 	make_vm(&a);
-	list.h.nmsrs = MAX_MSRS;
-	ASSERT_EQ(0, ioctl(a.kvm, KVM_GET_MSR_INDEX_LIST, &list));
-	xcrs = kvm_cap(a.fd, KVM_CAP_XCRS);
+	list_msrs(_metadata, &a);
+	if (xsave2)
+		ASSERT_GE(MAX_XSAVE, ioctl(a.fd, KVM_CHECK_EXTENSION, KVM_CAP_XSAVE2));
 	vcpu_start(&a.vcpu[0], guest_travels);
 	EXPECT_EQ(1, vcpu_expect(&a.vcpu[0], MSG_SYNC));
-	/* Finish the OUT that told us, as a VMM does before it saves. */
-	a.vcpu[0].run->immediate_exit = 1;
-	EXPECT_ERR(EINTR, ioctl(a.vcpu[0].fd, KVM_RUN, 0));
+	finish_exit(_metadata, &a);
 	ASSERT_EQ(0, ioctl(a.vcpu[0].fd, KVM_NMI, 0));
 
 	save(_metadata, &a, &before);
@@ -327,6 +381,376 @@ TEST(mp_states)
 		vm_destroy(&b);
 	}
 	vm_destroy(&a);
+}
+
+/* ---- what is on its way when the guest is saved ---- */
+
+/* The guest, which has just synchronised, goes over into a new VM. */
+static void travel(struct __test_metadata *_metadata, struct test_vm *vm)
+{
+	struct test_vm b;
+
+	finish_exit(_metadata, vm);
+	save(_metadata, vm, &before);
+	make_vm(&b);
+	restore(_metadata, &b, &before);
+	save(_metadata, &b, &after);
+	vm_destroy(vm);
+	*vm = b;
+}
+
+static void start(struct __test_metadata *_metadata, struct test_vm *vm, void (*fn)(void))
+{
+	make_vm(vm);
+	list_msrs(_metadata, vm);
+	vcpu_start(&vm->vcpu[0], fn);
+	vcpu_expect(&vm->vcpu[0], MSG_SYNC);
+}
+
+#define TIMER		0x40
+#define COUNT		400000000u		/* ns: long enough to be saved meanwhile */
+
+static volatile uint64_t ticks, deadline, tsc_khz;
+
+static void on_tick(struct guest_frame *f)
+{
+	ticks++;
+	if (deadline)
+		guest_assert(guest_rdtsc() >= deadline);
+	APIC_REG(0xb0) = 0;
+}
+
+/* A timer of @mode runs, half of its first period is over. */
+static void arm(uint32_t mode)
+{
+	ticks = 0;
+	APIC_REG(0xf0) = 0x1ff;
+	APIC_REG(0x3e0) = 0xb;
+	APIC_REG(0x320) = TIMER | mode << 17;
+	APIC_REG(0x380) = COUNT;
+	while (APIC_REG(0x390) > COUNT / 2)
+		guest_pause();
+}
+
+static void guest_one_shot(void)
+{
+	arm(0);
+	guest_sync(1);
+	guest_assert(!ticks && APIC_REG(0x390) <= COUNT / 2);
+	while (!ticks)
+		guest_sti_hlt();
+	guest_cli();
+	guest_assert(APIC_REG(0x390) == 0);
+	guest_sync(2);
+	/* It does not come again. */
+	guest_assert(ticks == 1 && APIC_REG(0x390) == 0);
+	guest_done();
+}
+
+/* What was left of the count is left, and once it has fired it stays so. */
+TEST(one_shot_timer)
+{
+	struct test_vm vm;
+
+	guest_handlers[TIMER] = on_tick;
+	start(_metadata, &vm, guest_one_shot);
+	travel(_metadata, &vm);
+	vcpu_expect(&vm.vcpu[0], MSG_SYNC);
+	travel(_metadata, &vm);
+	vcpu_expect(&vm.vcpu[0], MSG_DONE);
+	vm_destroy(&vm);
+}
+
+static void guest_periodic(void)
+{
+	uint64_t end;
+
+	arm(1);
+	for (end = 2; end < 5; end++) {
+		guest_sync(end);
+		while (ticks < end)
+			guest_sti_hlt();
+		guest_cli();
+		guest_assert(APIC_REG(0x380) == COUNT);
+	}
+	guest_done();
+}
+
+TEST(periodic_timer)
+{
+	struct test_vm vm;
+	int i;
+
+	guest_handlers[TIMER] = on_tick;
+	start(_metadata, &vm, guest_periodic);
+	for (i = 0; i < 3; i++) {
+		travel(_metadata, &vm);
+		if (i < 2)
+			vcpu_expect(&vm.vcpu[0], MSG_SYNC);
+	}
+	vcpu_expect(&vm.vcpu[0], MSG_DONE);
+	vm_destroy(&vm);
+}
+
+static void guest_deadline(void)
+{
+	uint64_t left;
+
+	ticks = 0;
+	APIC_REG(0xf0) = 0x1ff;
+	APIC_REG(0x320) = TIMER | 2 << 17;
+	deadline = guest_rdtsc() + 500000000;
+	guest_wrmsr(MSR_DEADLINE, deadline);
+	guest_sync(1);
+	/* Read first: it may come meanwhile, and wait. */
+	left = guest_rdmsr(MSR_DEADLINE);
+	guest_assert(left == deadline || (!left && guest_rdtsc() >= deadline));
+	while (!ticks)
+		guest_sti_hlt();
+	guest_cli();
+	guest_assert(guest_rdmsr(MSR_DEADLINE) == 0);
+	guest_sync(2);
+	guest_assert(guest_rdmsr(MSR_DEADLINE) == 0 && ticks == 1);
+	guest_done();
+}
+
+/* The deadline is one of the guest's TSC, which went along. */
+TEST(deadline_timer)
+{
+	struct test_vm vm;
+
+	guest_handlers[TIMER] = on_tick;
+	start(_metadata, &vm, guest_deadline);
+	travel(_metadata, &vm);
+	vcpu_expect(&vm.vcpu[0], MSG_SYNC);
+	travel(_metadata, &vm);
+	vcpu_expect(&vm.vcpu[0], MSG_DONE);
+	deadline = 0;
+	vm_destroy(&vm);
+}
+
+/* ---- interrupts in service, and others that wait ---- */
+
+#define LOW	0x41
+#define MIDDLE	0x51
+#define HIGH	0x61
+
+static volatile unsigned int order;
+
+static void on_low(struct guest_frame *f)
+{
+	guest_assert(order == 3);
+	order = 4;
+	APIC_REG(0xb0) = 0;
+}
+
+static void on_high(struct guest_frame *f)
+{
+	guest_assert(order == 1);
+	order = 2;
+	APIC_REG(0xb0) = 0;
+}
+
+/* In service when the guest is saved, with one above and one below it pending. */
+static void on_middle(struct guest_frame *f)
+{
+	guest_assert(order == 0);
+	APIC_REG(0x300) = 0x40000 | HIGH;
+	APIC_REG(0x300) = 0x40000 | LOW;
+	guest_sync(1);
+	order = 1;
+	guest_sti();
+	while (order < 2)
+		guest_pause();
+	guest_cli();
+	order = 3;
+	APIC_REG(0xb0) = 0;
+}
+
+static void guest_nested_irqs(void)
+{
+	APIC_REG(0xf0) = 0x1ff;
+	APIC_REG(0x300) = 0x40000 | MIDDLE;
+	guest_sti();
+	while (order < 4)
+		guest_pause();
+	guest_cli();
+	guest_done();
+}
+
+static bool bit(const struct kvm_lapic_state *l, unsigned int base, unsigned int vector)
+{
+	return l->regs[base + vector / 32 * 16 + vector % 32 / 8] >> vector % 8 & 1;
+}
+
+TEST(in_service_and_requested)
+{
+	struct test_vm vm;
+
+	order = 0;
+	guest_handlers[LOW] = on_low;
+	guest_handlers[MIDDLE] = on_middle;
+	guest_handlers[HIGH] = on_high;
+	start(_metadata, &vm, guest_nested_irqs);
+	travel(_metadata, &vm);
+	compare(_metadata, &before, &after);
+	EXPECT_TRUE(bit(&after.vcpu[0].lapic, 0x100, MIDDLE));
+	EXPECT_TRUE(bit(&after.vcpu[0].lapic, 0x200, LOW) && bit(&after.vcpu[0].lapic, 0x200, HIGH));
+	vcpu_expect(&vm.vcpu[0], MSG_DONE);
+	vm_destroy(&vm);
+}
+
+/* ---- a level that is up, before its EOI ---- */
+
+#define LEVEL	0x55
+#define PIN	5
+
+static volatile unsigned int levels;
+
+static void on_level(struct guest_frame *f)
+{
+	levels++;
+	guest_sync(levels);
+	APIC_REG(0xb0) = 0;
+}
+
+static void guest_level(void)
+{
+	APIC_REG(0xf0) = 0x1ff;
+	guest_outb(0x21, 0xff);
+	guest_outb(0xa1, 0xff);
+	*(volatile uint32_t *)0xfec00000 = 0x10 + 2 * PIN;
+	*(volatile uint32_t *)0xfec00010 = LEVEL | 1 << 15;
+	guest_sti();
+	guest_sync(0);
+	while (levels < 2)
+		guest_pause();
+	guest_sync(3);
+	guest_cli();
+	guest_done();
+}
+
+TEST(level_before_eoi)
+{
+	struct kvm_irq_level up = { .irq = PIN, .level = 1 }, down = { .irq = PIN };
+	struct test_vm vm;
+
+	levels = 0;
+	guest_handlers[LEVEL] = on_level;
+	start(_metadata, &vm, guest_level);
+	ASSERT_EQ(0, ioctl(vm.fd, KVM_IRQ_LINE, &up));
+	EXPECT_EQ(1, vcpu_expect(&vm.vcpu[0], MSG_SYNC));
+	travel(_metadata, &vm);
+	compare(_metadata, &before, &after);
+	EXPECT_TRUE(!!after.chip[2].chip.ioapic.redirtbl[PIN].fields.remote_irr);
+	/* Still up: it comes again after the EOI. A VMM's device says what its line is. */
+	ASSERT_EQ(0, ioctl(vm.fd, KVM_IRQ_LINE, &up));
+	EXPECT_EQ(2, vcpu_expect(&vm.vcpu[0], MSG_SYNC));
+	travel(_metadata, &vm);
+	ASSERT_EQ(0, ioctl(vm.fd, KVM_IRQ_LINE, &down));
+	EXPECT_EQ(3, vcpu_expect(&vm.vcpu[0], MSG_SYNC));
+	vcpu_expect(&vm.vcpu[0], MSG_DONE);
+	EXPECT_EQ(2, levels);
+	vm_destroy(&vm);
+}
+
+/* ---- an NMI in its handler, another that waits for the first one's IRET ---- */
+
+static volatile unsigned int nmis;
+
+static void on_nested_nmi(struct guest_frame *f)
+{
+	if (++nmis == 1) {
+		guest_sync(2);
+		guest_assert(nmis == 1);
+	}
+}
+
+static void guest_nmi(void)
+{
+	guest_sync(1);
+	while (nmis < 2)
+		guest_pause();
+	guest_done();
+}
+
+TEST(nmi_in_its_handler)
+{
+	struct test_vm vm;
+
+	nmis = 0;
+	guest_handlers[2] = on_nested_nmi;
+	start(_metadata, &vm, guest_nmi);
+	ASSERT_EQ(0, ioctl(vm.vcpu[0].fd, KVM_NMI, 0));
+	EXPECT_EQ(2, vcpu_expect(&vm.vcpu[0], MSG_SYNC));
+	ASSERT_EQ(0, ioctl(vm.vcpu[0].fd, KVM_NMI, 0));
+	travel(_metadata, &vm);
+	compare(_metadata, &before, &after);
+	EXPECT_TRUE(after.vcpu[0].events.nmi.masked && after.vcpu[0].events.nmi.pending);
+	vcpu_expect(&vm.vcpu[0], MSG_DONE);
+	EXPECT_EQ(2, nmis);
+	vm_destroy(&vm);
+}
+
+/* ---- clocks ---- */
+
+static void guest_waits(void)
+{
+	uint64_t end;
+
+	APIC_REG(0xf0) = 0x1ff;
+	guest_sync(1);
+	/* Twice the longest period of the PIT; an interrupt has no handler and ends the test. */
+	end = guest_rdtsc() + tsc_khz * 120;
+	guest_sti();
+	while (guest_rdtsc() < end)
+		guest_pause();
+	guest_cli();
+	guest_done();
+}
+
+/* A PIT that nobody has programmed since reset does not tick, and does not start to by moving. */
+TEST(idle_pit)
+{
+	struct test_vm vm;
+
+	make_vm(&vm);
+	tsc_khz = ioctl(vm.vcpu[0].fd, KVM_GET_TSC_KHZ, 0);
+	vm_destroy(&vm);
+	start(_metadata, &vm, guest_waits);
+	travel(_metadata, &vm);
+	compare(_metadata, &before, &after);
+	vcpu_expect(&vm.vcpu[0], MSG_DONE);
+	vm_destroy(&vm);
+}
+
+static void guest_clocks(void)
+{
+	for (;;)
+		guest_sync(guest_rdtsc());
+}
+
+/* The TSC and the VM's clock go on from where they were, again and again. */
+TEST(clocks_go_on)
+{
+	uint64_t tsc, last = 0, clock = 0;
+	struct test_vm vm;
+	int i;
+
+	start(_metadata, &vm, guest_clocks);
+	/* Stock takes a value within a second of a new vCPU's for an attempt to synchronise. */
+	usleep(on_keel() ? 0 : 1200000);
+	for (i = 0; i < 5; i++) {
+		tsc = vcpu_expect(&vm.vcpu[0], MSG_SYNC);
+		EXPECT_LT(last, tsc);
+		last = tsc;
+		travel(_metadata, &vm);
+		EXPECT_LE(clock, before.clock.clock);
+		EXPECT_LE(before.clock.clock, after.clock.clock);
+		clock = after.clock.clock;
+	}
+	EXPECT_LT(last, vcpu_expect(&vm.vcpu[0], MSG_SYNC));
+	vm_destroy(&vm);
 }
 
 TEST_HARNESS_MAIN

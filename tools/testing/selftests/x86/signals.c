@@ -97,8 +97,10 @@ static void send_later(struct sender *s, int sig, int delay_us)
 
 static volatile uint64_t spins;
 
+/* Interrupts on, though none come: see flush.c. */
 static void guest_spin(void)
 {
+	guest_sti();
 	for (;;)
 		spins++;
 }
@@ -106,6 +108,7 @@ static void guest_spin(void)
 static void guest_port(void)
 {
 	__asm__ volatile("outb %%al, %%dx" : : "a" (1), "d" (0x123));
+	guest_sti();
 	for (;;)
 		spins++;
 }

@@ -129,9 +129,13 @@ static bool becomes(volatile uint64_t *p, uint64_t val)
 
 static volatile uint64_t seen;
 
-/* Never leaves by itself: only a flush that reaches it shows it another page. */
+/*
+ * Never leaves by itself: only a flush that reaches it shows it another page. Like all that spin here it does with
+ * interrupts on, though none come: see flush.c.
+ */
 static void guest_watch(void)
 {
+	guest_sti();
 	for (;;)
 		seen = *(volatile uint64_t *)GPA_FREE;
 }
@@ -209,6 +213,7 @@ static void guest_dirty(void)
 {
 	uint64_t me = __atomic_fetch_add(&my_id, 1, __ATOMIC_SEQ_CST), i = 0;
 
+	guest_sti();
 	for (;; i++) {
 		*(volatile uint64_t *)(GPA_FREE + (me + NR * (i % 16)) * PAGE) = i;
 		writes[me]++;
@@ -337,6 +342,7 @@ static void guest_beat(void)
 {
 	uint64_t me = __atomic_fetch_add(&my_id, 1, __ATOMIC_SEQ_CST);
 
+	guest_sti();
 	for (;;)
 		beats[me]++;
 }
@@ -369,6 +375,7 @@ static void guest_migrate(void)
 	uint64_t last = guest_rdtsc(), t, x[2] = { 0x123456789abcdef0, 0x0fedcba987654321 }, y[2];
 
 	__asm__ volatile("movdqu %0, %%xmm7; fldpi" : : "m" (x));
+	guest_sti();
 	for (;;) {
 		t = guest_rdtsc();
 		if (t < last)

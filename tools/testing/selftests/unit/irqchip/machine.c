@@ -179,6 +179,7 @@ void machine_init(u32 nr, const u32 *ids, bool on)
 		lapic_init(&c->a, &m.domain, c->regs, ids ? ids[i] : i);
 		c->a.tsc_deadline_offered = true;
 		c->a.min_period_ns = 200000;
+		c->a.bus_ns = LAPIC_BUS_NS;
 		lapic_reset(&c->a, false, i == 0, i == 0);
 		lapic_map_add(m.map, &c->a);
 		if (on)

@@ -229,6 +229,16 @@ static void check_states(void)
 		if (rnd() & 1)
 			pit_acked(T);
 	}
+	/* Nobody has programmed it: it is silent, moved or not, until somebody does. */
+	pit_init(T);
+	pit_get_state(T, &s);
+	ok(machine_run(SECOND) == 0, "silent after reset");
+	pit_set_state(T, &s);
+	ok(machine_run(SECOND) == 0, "silent after a move");
+	pit_get_state(T, &t);
+	ok(t.channels[0].mode == PIT_MODE_NONE && t.channels[2].mode == PIT_MODE_NONE, "kept");
+	program(0, 2, 1000);
+	ok(machine_run(SECOND) > 0, "ticks");
 	/* The HPET has taken over. */
 	memset(&s, 0, sizeof(s));
 	s.channels[0].mode = 2;

@@ -11,17 +11,18 @@ static u64 tsc(void)
 	return lapic_in_tsc(lapic(0));
 }
 
-static void check_oneshot(void)
+static void check_oneshot(u32 bus_ns)
 {
 	struct lapic *a;
 	u32 i;
 
-	unit_case("one-shot");
+	unit_case(bus_ns == LAPIC_BUS_NS ? "one-shot" : "one-shot, another bus clock");
 	machine_init(1, NULL, true);
 	a = lapic(0);
+	a->bus_ns = bus_ns;
 	for (i = 0; i < 8; i++) {
 		static const u8 shift[8] = { 1, 2, 3, 4, 5, 6, 7, 0 };
-		u64 ns = 1000ull << shift[i];
+		u64 ns = (1000ull << shift[i]) * bus_ns;
 
 		x1_write(a, LAPIC_TDCR, (i & 3) | (i & 4) << 1);
 		x1_write(a, LAPIC_LVT_TIMER, LVT(LVTT_ONESHOT));
@@ -38,6 +39,25 @@ static void check_oneshot(void)
 	x1_write(a, LAPIC_TMICT, 1000);
 	x1_write(a, LAPIC_TMICT, 0);
 	ok(!m.cpu[0].timer && machine_run(HOUR) == 0, "0 stops it");
+	machine_free();
+}
+
+/* The slowest bus, the largest divisor and count: a long time, and no overflow. */
+static void check_slowest(void)
+{
+	struct lapic *a;
+
+	unit_case("the longest count");
+	machine_init(1, NULL, true);
+	a = lapic(0);
+	a->bus_ns = LAPIC_MAX_BUS_NS;
+	x1_write(a, LAPIC_TDCR, 0xa);
+	x1_write(a, LAPIC_LVT_TIMER, LVT(LVTT_PERIODIC));
+	x1_write(a, LAPIC_TMICT, ~0u);
+	ok(x1_read(a, LAPIC_TMCCT) == ~0u, "full");
+	ok(machine_run(HOUR) == 0 && take(a) < 0, "not in an hour");
+	ok(x1_read(a, LAPIC_TMCCT) == ~0u - HOUR / (128ull * LAPIC_MAX_BUS_NS), "%u",
+	   x1_read(a, LAPIC_TMCCT));
 	machine_free();
 }
 
@@ -263,7 +283,10 @@ static void check_restore(void)
 
 int main(void)
 {
-	check_oneshot();
+	check_oneshot(LAPIC_BUS_NS);
+	check_oneshot(40);
+	check_oneshot(LAPIC_MAX_BUS_NS);
+	check_slowest();
 	check_periodic();
 	check_storm();
 	check_mode_changes();

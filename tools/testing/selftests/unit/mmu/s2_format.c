@@ -28,6 +28,11 @@ static void common(const char *name, unsigned int fmt, bool ad, u64 encrypt)
 	CHECK(!s2e_writable(e) && (e & S2_SW_HOST_W), "protected leaf keeps the host's right");
 	e = s2e_make_leaf(0x1000, 1, nx);
 	CHECK(!s2e_executable(e) && s2e_writable(e), "no fetches");
+	e = s2e_make_leaf(0x1000, 1, rw);
+	CHECK((e & s2_fmt.dirty) == s2_fmt.dirty, "a writable leaf is dirty, where D exists");
+	e = s2e_make_leaf(0x1000, 1, (struct s2e_rights){ .host_write = true, .write = true,
+							  .log = true });
+	CHECK(s2e_writable(e) && !(e & s2_fmt.dirty), "unless the hardware is to log it");
 	CHECK(s2e_young(s2e_make_leaf(0x1000, 1, ro)), "a new leaf is young");
 	if (encrypt) {
 		CHECK(s2e_make_leaf(0x1000, 1, ro) & encrypt, "RAM is encrypted");
