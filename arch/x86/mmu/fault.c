@@ -56,6 +56,21 @@ static bool page_is_stale(struct vm *vm, unsigned long seq, hva_t hva, int level
 	return notifier_retry(vm, seq, start, start + size);
 }
 
+/* mmu_lock held, for read at least. */
+static enum map_result map_unless_stale(struct x86_vcpu *vcpu, const struct memslot *slot,
+					struct map_request *r, unsigned long seq)
+{
+	struct vm *vm = vcpu->v.vm;
+	enum map_result done;
+
+	if (page_is_stale(vm, seq, memslot_hva(slot, r->gfn), r->level))
+		return MAP_RETRY;
+	done = s2_map(vcpu, s2_root(vm_mmu(vm), slot->as), r);
+	if (done == MAP_DONE && memslot_logged(slot) && r->rights.write && !r->rights.log)
+		memslot_mark_dirty(vm, &vcpu->v, slot, r->gfn);
+	return done;
+}
+
 /*
  * Something else is mapped where @r's page belongs: away with it, and the guest faults again. But a large page that
  * stands in a fetch's way gives place to small ones at once: a page table in it that the fetch needs would
@@ -70,8 +85,8 @@ static enum map_result resolve_conflict(struct x86_vcpu *vcpu, const struct mems
 	write_lock(&vm->mmu_lock);
 	if (s2_zap(vm, slot->as, r->gfn, r->gfn + 1))
 		arch_flush_tlbs(vm);
-	if (r->split && !page_is_stale(vm, seq, memslot_hva(slot, r->gfn), r->level))
-		done = s2_map(vcpu, s2_root(vm_mmu(vm), slot->as), r);
+	if (r->split)
+		done = map_unless_stale(vcpu, slot, r, seq);
 	mmu_write_unlock(vm);
 	return done;
 }
@@ -80,15 +95,10 @@ static enum map_result install(struct x86_vcpu *vcpu, const struct memslot *slot
 			       struct map_request *r, unsigned long seq)
 {
 	struct vm *vm = vcpu->v.vm;
-	enum map_result done = MAP_RETRY;
-	bool dirty = memslot_logged(slot) && r->rights.write && !r->rights.log;
+	enum map_result done;
 
 	read_lock(&vm->mmu_lock);
-	if (!page_is_stale(vm, seq, memslot_hva(slot, r->gfn), r->level)) {
-		done = s2_map(vcpu, s2_root(vm_mmu(vm), slot->as), r);
-		if (dirty && done == MAP_DONE)
-			memslot_mark_dirty(vm, &vcpu->v, slot, r->gfn);
-	}
+	done = map_unless_stale(vcpu, slot, r, seq);
 	read_unlock(&vm->mmu_lock);
 	if (unlikely(done == MAP_CONFLICT))
 		done = resolve_conflict(vcpu, slot, r, seq);
@@ -143,12 +153,16 @@ int s2_map_slot_page(struct x86_vcpu *vcpu, const struct memslot *slot, const st
 		r.level = 1;
 		r.split = true;
 	}
-	/* Without hardware that logs, a page of the dirty log becomes writable by being written to. */
+	/*
+	 * Without hardware that logs, the first access that maps a page of the dirty log makes it writable
+	 * and marks it, a read too, as VMMs know it: most such pages are written to next. After the mark
+	 * was taken only a write brings it back. What is mapped ahead was not accessed.
+	 */
 	hw_log = memslot_logged(slot) && !w->write && r.level == 1 &&
 		 READ_ONCE(vm_mmu(vm)->hw_log);
 	r.rights = (struct s2e_rights) {
 		.host_write	= can_write,
-		.write		= can_write && (w->write || !memslot_logged(slot) || hw_log),
+		.write		= can_write && (!w->ahead || !memslot_logged(slot) || hw_log),
 		.log		= hw_log,
 		.exec		= !nx || w->exec,
 		.device		= pfn_is_device(&hp),

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The least that can be done around VMRUN, and the guest that does nothing but exit. */
 #include <linux/linkage.h>
-#include <linux/objtool.h>
 
 .text
 
@@ -31,10 +30,9 @@ SYM_FUNC_START(floor_enter)
 	RET
 SYM_FUNC_END(floor_enter)
 
-SYM_CODE_START(floor_guest)
-	ANNOTATE_NOENDBR
+SYM_FUNC_START(floor_guest)
 1:	vmmcall
 	jmp 1b
-SYM_CODE_END(floor_guest)
+SYM_FUNC_END(floor_guest)
 
 .section .note.GNU-stack, "", @progbits
