@@ -278,13 +278,62 @@ static void emit_mem(u8 reg, u8 *rex)
 	}
 }
 
+/* The REX bits that the address needs, in a prefix that is there or is squeezed in. Returns the REX. */
+static u8 merge_rex(bool there, u8 at, u8 extra)
+{
+	if (there) {
+		code[at] |= extra;
+		return code[at];
+	}
+	for (at = 0; code[at] == 0x66 || code[at] == 0xf0 || code[at] == 0xf3 || code[at] == 0xf2; at++)
+		;
+	memmove(code + at + 1, code + at, code_len - at);
+	code[at] = 0x40 | extra;
+	code_len++;
+	return code[at];
+}
+
+/* A prefix or none, and where it reads, writes, and how often. */
+static void begin_string(void)
+{
+	u32 i = rnd() % 3;
+
+	if (i)
+		emit(i == 1 ? 0xf3 : 0xf2);
+	start[6] = N_MID + (rnd() & 0x7f);
+	start[7] = N_MID + 0x1000 + (rnd() & 0x7f);
+	start[1] = rnd() % 40;
+}
+
+/* The flags that an instance of @t defines. code[] is complete. */
+static u32 defined_flags(const struct insn *t, u8 rex, bool p66)
+{
+	u32 mask = (ALL | DF) & ~t->undef, cnt;
+
+	if (!(t->flags & COUNT1))
+		return mask;
+	cnt = (t->flags & IB) ? code[code_len - 1] : start[1];
+	cnt &= (rex & 8) ? 63 : 31;
+	/* A count of zero changes no flags, not even undefined ones. */
+	if (!cnt)
+		return ALL | DF;
+	if (cnt != 1)
+		mask &= ~OF;
+	/* CF is undefined when the count reaches the width (SHL and friends). */
+	if (cnt >= 8 && !(t->op[0] & 1) && t->n == 1 && t->reg >= 4)
+		mask &= ~CF;
+	if (cnt >= 16 && p66 && !(rex & 8) && t->reg >= 4)
+		mask &= ~CF;
+	return mask;
+}
+
 /* Fills code[] and start[] for one random instance. Returns the mask of flags to compare. */
 static u32 build(const struct insn *t)
 {
 	u8 rex = 0, reg = t->reg >= 0 ? (u8)t->reg : rnd() & 15, rm = rnd() & 15;
 	u8 skip = 0, rex_at = 0;
 	bool mem = (t->flags & M) && ((t->flags & MEMONLY) || (rnd() & 1)), p66, use_rex;
-	u32 i, mask = ALL | DF, n;
+	u32 i, n;
 
 	for (i = 0; i < 16; i++)
 		start[i] = t->flags & SMALL ? rnd() & 0x3fff : value();
@@ -298,14 +347,8 @@ static u32 build(const struct insn *t)
 		emit(0x66);
 	if ((t->flags & LOCKABLE) && mem && (rnd() & 1))
 		emit(0xf0);
-	if (t->flags & STR) {
-		i = rnd() % 3;
-		if (i)
-			emit(i == 1 ? 0xf3 : 0xf2);
-		start[6] = N_MID + (rnd() & 0x7f);
-		start[7] = N_MID + 0x1000 + (rnd() & 0x7f);
-		start[1] = rnd() % 40;
-	}
+	if (t->flags & STR)
+		begin_string();
 	if (t->n == 3 && t->op[0] == 0xf3) {
 		emit(0xf3);
 		skip = 1;
@@ -326,21 +369,8 @@ static u32 build(const struct insn *t)
 		u8 extra = 0;
 
 		emit_mem(reg, &extra);
-		if (extra) {
-			if (use_rex) {
-				code[rex_at] |= extra;
-			} else {	/* it needs a REX after all */
-				use_rex = true;
-				rex_at = 0;
-				while (code[rex_at] == 0x66 || code[rex_at] == 0xf0 ||
-				       code[rex_at] == 0xf3 || code[rex_at] == 0xf2)
-					rex_at++;
-				memmove(code + rex_at + 1, code + rex_at, code_len - rex_at);
-				code[rex_at] = 0x40 | extra;
-				code_len++;
-			}
-			rex = code[rex_at];
-		}
+		if (extra)
+			rex = merge_rex(use_rex, rex_at, extra);
 	} else if (t->flags & M) {
 		emit(0xc0 | (reg & 7) << 3 | (rm & 7));
 	}
@@ -354,23 +384,7 @@ static u32 build(const struct insn *t)
 		start[4] = N_STACK - 0x800 + (rnd() & 0xf8);
 	if (t->flags & STACKOP && t->op[0] == 0xc8)
 		start[5] = start[4] + 0x80;
-	mask &= ~t->undef;
-	if (t->flags & COUNT1) {
-		u32 cnt = (t->flags & IB) ? code[code_len - 1] : start[1];
-
-		cnt &= (rex & 8) ? 63 : 31;
-		if (cnt != 1)
-			mask &= ~OF;
-		/* CF is undefined when the count reaches the width (SHL and friends). */
-		if (cnt >= 8 && !(t->op[0] & 1) && t->n == 1 && t->reg >= 4)
-			mask &= ~CF;
-		if (cnt >= 16 && p66 && !(rex & 8) && t->reg >= 4)
-			mask &= ~CF;
-		/* A count of zero changes no flags, not even undefined ones. */
-		if (!cnt)
-			mask = ALL | DF;
-	}
-	return mask;
+	return defined_flags(t, rex, p66);
 }
 
 static u8 mem0[DATA_SIZE], mem1[DATA_SIZE];
