@@ -118,23 +118,44 @@ int io_bus_unregister(struct vm *vm, int bus, struct io_device *dev)
 	return 0;
 }
 
-void io_bus_destroy(struct vm *vm)
+/* Devices that others own go with their owners: forget them while all are still there. */
+static void forget_owned(struct io_bus *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < b->nr; i++)
+		if (b->range[i].dev && !b->range[i].dev->ops->destroy)
+			b->range[i].dev = NULL;
+}
+
+static void destroy_devices(struct io_bus *b)
 {
 	struct io_device *dev;
-	struct io_bus *b;
 	unsigned int i;
+
+	for (i = 0; i < b->nr; i++) {
+		dev = b->range[i].dev;
+		if (dev)
+			dev->ops->destroy(dev);
+	}
+}
+
+void io_bus_destroy(struct vm *vm)
+{
+	struct io_bus *b;
 	int bus;
 
+	for (bus = 0; bus < KEEL_NR_BUSES; bus++) {
+		b = bus_locked(vm, bus);
+		if (b)
+			forget_owned(b);
+	}
 	for (bus = 0; bus < KEEL_NR_BUSES; bus++) {
 		b = bus_locked(vm, bus);
 		if (!b)
 			continue;
 		RCU_INIT_POINTER(vm->bus[bus], NULL);
-		for (i = 0; i < b->nr; i++) {
-			dev = b->range[i].dev;
-			if (dev && dev->ops->destroy)
-				dev->ops->destroy(dev);
-		}
+		destroy_devices(b);
 		kvfree(b);
 	}
 }

@@ -22,7 +22,8 @@ enum { BUS_MMIO, BUS_PIO, BUS_FAST_MMIO, KEEL_NR_BUSES };
 struct io_device_ops {
 	int  (*read)(struct vcpu *vcpu, struct io_device *dev, gpa_t addr, int len, void *val);
 	int  (*write)(struct vcpu *vcpu, struct io_device *dev, gpa_t addr, int len, const void *val);
-	void (*destroy)(struct io_device *dev);		/* the VM dies, or the device was unregistered */
+	/* The VM dies, or the device was unregistered. NULL: it belongs to somebody, as a second one of his. */
+	void (*destroy)(struct io_device *dev);
 };
 
 struct io_device {

@@ -85,7 +85,7 @@ static void whole(const struct path *p)
 
 /* ---- memory ---- */
 
-#define VMS	32
+#define VMS	128
 #define VCPUS	4
 
 static void poke(const char *file)
@@ -119,7 +119,7 @@ static uint64_t used(void)
 	FILE *f;
 
 	/* Retired memory comes back behind a grace period; pages in per-CPU lists are not counted as free. */
-	usleep(300000);
+	sleep(3);
 	shrink_slabs();
 	poke("/proc/sys/vm/compact_memory");
 	poke("/proc/sys/vm/stat_refresh");

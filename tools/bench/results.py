@@ -62,10 +62,14 @@ class Side:
         self.state, self.exits, self.kinds = {}, {}, {}
 
     def add(self, path, kind, plain, weighted):
-        """One measurement of several: their median counts, for the host does other things now and then."""
+        """
+        One measurement of several. Of instructions the least counts: what else the host does now and then
+        only adds some. Bytes come and go with whole pages: their median.
+        """
         self.all.setdefault(path, []).append((plain, weighted))
-        self.rows[path] = statistics.median(p for p, _ in self.all[path])
-        self.weighted[path] = statistics.median(w for _, w in self.all[path])
+        pick = statistics.median if kind == 'bytes' else min
+        self.rows[path] = pick(p for p, _ in self.all[path])
+        self.weighted[path] = pick(w for _, w in self.all[path])
         self.kinds[path] = kind
 
 
