@@ -67,6 +67,7 @@ static bool __split_leaf(struct vm *vm, const struct s2_pos *pos, u64 *table)
 		return false;
 	table_count_leaf(vm, pos->entry, pos->level, -1);
 	table_count_table(pos->entry, 1);
+	flush_proof_tables(vm, 1);
 	table_count_leaf(vm, table, pos->level - 1, S2_ENTRIES);
 	return true;
 }
