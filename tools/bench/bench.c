@@ -11,6 +11,7 @@
 #include "bench.h"
 
 uint64_t bench_n = 1000;
+unsigned int bench_runs = 1;
 uint64_t bench_ticks, bench_start;
 volatile uint64_t bench_irqs;
 
@@ -79,7 +80,7 @@ static int mark_only(const char *what)
 
 int main(int argc, char **argv)
 {
-	unsigned int t, runs = 1, r;
+	unsigned int t, r;
 	const struct path *p;
 	bool list = false;
 	int opt;
@@ -90,7 +91,7 @@ int main(int argc, char **argv)
 			bench_n = strtoul(optarg, NULL, 0);
 			break;
 		case 'r':
-			runs = strtoul(optarg, NULL, 0);
+			bench_runs = strtoul(optarg, NULL, 0);
 			break;
 		case 'm':
 			return mark_only(optarg);
@@ -105,7 +106,7 @@ int main(int argc, char **argv)
 		for (p = tables[t]; p->name; p++) {
 			if (!wanted(p, argc - optind, argv + optind))
 				continue;
-			for (r = 0; r < runs && !list; r++)
+			for (r = 0; r < (p->repeats ? 1 : bench_runs) && !list; r++)
 				p->measure(p);
 			if (list)
 				puts(p->name);

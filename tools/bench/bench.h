@@ -28,8 +28,10 @@ struct path {
 	enum path_kind kind;
 	void (*measure)(const struct path *p);
 	void (*guest)(void);
+	bool repeats;			/* measure() takes all bench_runs measurements */
 };
 
+extern unsigned int bench_runs;		/* measurements of each path */
 extern uint64_t bench_n;		/* repetitions */
 extern uint64_t bench_ticks, bench_start;
 

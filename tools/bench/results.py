@@ -191,7 +191,8 @@ def load(path):
         return json.load(f)
 
 
-def save(path, kernel, meta, floor, rows):
+def save(path, rst, kernel, meta, floor, rows):
+    """One kernel's figures, in the table that --check goes by and in the documentation."""
     data = {'license': LICENSE, **load(path)}
     data[kernel] = {'meta': meta, 'floor': floor and round(floor[0]),
                     'paths': {r['path']: [r['stock'], r['keel'], r['ratio'], r['ratio_w']]
@@ -200,6 +201,34 @@ def save(path, kernel, meta, floor, rows):
     text = re.sub(r'\[\s+([^][]*?)\s+\]', lambda m: '[' + re.sub(r'\s+', ' ', m[1]) + ']', text)
     with open(path, 'w', encoding='ascii') as f:
         f.write(text + '\n')
+    write_rst(data, rst)
+
+
+def write_rst(data, path):
+    """The kept figures as performance.rst includes them."""
+    kernels = [k for k in data if k != 'license']
+    out = ['.. SPDX-License-Identifier: GPL-2.0-only', '',
+           '.. Written by tools/bench/run --save, from tools/bench/table.json.', '']
+    for k in kernels:
+        m = data[k]['meta']
+        out += [f'Linux {k}: {m["kernel"]}, {m["emulator"]}, {m["options"]}; Keel at {m["commit"]}; '
+                f'floor {data[k]["floor"]}.', '']
+    rule = '=' * 23 + '  ' + '  '.join(' '.join(('=' * 11, '=' * 11, '=====', '========')) for _ in kernels) \
+        + '  ========'
+    out += [rule.replace('= =', '=  =')]
+    head = ''.join(f'  {k + " stock":>11}  {"Keel":>11}  ratio  weighted' for k in kernels)
+    out += [f'{"path":23}{head}  target', rule.replace('= =', '=  =')]
+    for p in dict.fromkeys(p for k in kernels for p in data[k]['paths']):
+        line, above = f'{p:23}', False
+        for k in kernels:
+            s, o, r, w = data[k]['paths'].get(p, (None,) * 4)
+            line += f'  {"-":>11}  {"-":>11}  {"-":>5}  {"-":>8}' if s is None else \
+                f'  {s:>11}  {o:>11}  {r:>5.2f}  {w:>8.2f}'
+            above |= r is not None and r > target(p)
+        out.append(f'{line}  {target(p):.2f}{" !" if above else ""}')
+    out += [rule.replace('= =', '=  ='), '']
+    with open(path, 'w', encoding='ascii') as f:
+        f.write('\n'.join(out))
 
 
 def worse(old, rows, limit=1.02):
