@@ -63,6 +63,7 @@ check-long: deps
 	@$(TEST)/check --long --kvm $(KVM) --host $(HOST) $(if $(V),-v)
 
 check-upstream: deps
+	@scripts/fetch-qemu > /dev/null || :
 	@scripts/fetch-kvm-selftests > /dev/null
 	@scripts/fetch-kvm-ioctls > /dev/null || :
 	@$(TEST)/check-upstream $(if $(WRITE),--write) $(ONLY)

@@ -106,8 +106,9 @@ class L1:
         self.env = dict(env or {})
         self.allow_log, self.reboot, self.interactive = allow_log, reboot, interactive
         self.thread = thread or ('single' if smp == 1 else 'multi')
-        # With a thread for each CPU the system's QEMU breaks guests far more often.
-        self.qemu = [qemu] if qemu else qemu_command('7.2' if self.thread == 'single' else '10')
+        # With a thread for each CPU the system's QEMU breaks guests far more often than a newer one.
+        newer = self.thread != 'single' and os.path.exists(qemu_command('10')[0])
+        self.qemu = [qemu] if qemu else qemu_command('10' if newer else '7.2')
         self.qemu_args = list(qemu_args)
         self.out = out or sys.stdout.buffer
         runs = os.path.join(BUILD, 'l1')
