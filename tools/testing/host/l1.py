@@ -26,7 +26,8 @@ L1_MODULES = 'virtio_pci virtio_console 9pnet_virtio 9p overlay virtio_net tun'
 # Exit codes of our own; everything else is the job's.
 RC_SETUP = 96     # L1 never came to run the job, or KVM did not load
 RC_TIMEOUT = 97   # the job did not end in time
-RC_EMULATOR = 94  # the job met a fault that is known of the emulator: all of it once more, anew
+RC_NO_VERDICT = 93  # the emulator's VMRUN spoiled a guest, which says nothing of KVM: once more, anew
+RC_EMULATOR = 94  # something else that is known of the emulator: once more, anew
 RC_DIED = 98      # L1 panicked, or the emulator ended without a result
 RC_LOG = 99       # the job succeeded, but the kernel log holds a complaint
 
