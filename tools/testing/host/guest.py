@@ -135,7 +135,8 @@ class Guest:
             if self.proc.poll() is None:
                 self.proc.kill()
             self.proc.wait()
-            self.pump(0)
+            if not self.log.closed:
+                self.pump(0)
         self.log.close()
         shutil.rmtree(self.dir, ignore_errors=True)
 

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Collect TAP as it comes, and count what was planned but never reported."""
+"""Collect TAP as it comes, and count what was planned but never reported.
+
+What a producer said before a failure is kept, for the end of the run: often nothing
+else of it is seen.
+"""
 
 import re
 import threading
 import time
 
+MOST = 60       # lines kept of what was said before a failure
 RESULT = re.compile(rb'^(ok|not ok)\b\s*\d*\s*-?\s*(.*)$')
 
 
@@ -16,6 +21,7 @@ class Suite:
         self.planned = list(planned)
         self.passed, self.failed, self.skipped = [], [], []
         self.rest = b''
+        self.said, self.why = [], []    # since the last result; of each failure
 
     def feed(self, data):
         self.log.write(data)
@@ -25,6 +31,9 @@ class Suite:
             m = RESULT.match(line.rstrip(b'\r'))
             if m:
                 self.add(m.group(1) == b'ok', m.group(2).decode(errors='replace').strip())
+                self.said.clear()
+            else:
+                self.said = self.said[1 - MOST:] + [line.decode(errors='replace').rstrip()]
 
     def add(self, good, text):
         name, _, directive = text.partition('#')
@@ -34,6 +43,8 @@ class Suite:
             word = 'skip'
         else:
             (self.passed if good else self.failed).append(name)
+            if not good:
+                self.why.append((f'{self.name}: {text}', list(self.said)))
             word = 'ok' if good else 'FAIL'
         self.report(word, f'{self.name}: {text}')
 
