@@ -22,7 +22,7 @@ AXES = {
     'irqchip': ['on', 'split', 'off'],
     'cpus': ['1', '2', '4'],
     'boot': ['kernel', 'disk'],                         # -kernel, or SeaBIOS and a boot loader
-    'cpu': ['default', 'host', 'max', 'Westmere-v1,vme=off,enforce'],   # TCG has no VME
+    'cpu': ['default', 'host', 'max', 'Westmere-v1,vme=off,cx16=off,enforce'],   # TCG has no VME
     'client': ['7.2', '10.0'],                          # QEMU with KVM
     'life': ['reboot', 'reset', 'pause', 'panic', 'clock'],
 }
