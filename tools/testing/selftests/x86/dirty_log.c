@@ -140,6 +140,30 @@ TEST_F(log, get)
 	EXPECT_EQ(0, log_wrong(self->bits, 0, PAGES, 1));
 }
 
+/* Pages mapped ahead of any access: the guest's first writes to them are in the log all the same. */
+TEST_F(log, mapped_ahead)
+{
+	struct kvm_pre_fault_memory m = { .gpa = GPA_FREE, .size = SIZE };
+	int i, ret;
+
+	if (!kvm_cap(self->vm.fd, KVM_CAP_PRE_FAULT_MEMORY))
+		SKIP(return, "no KVM_PRE_FAULT_MEMORY");
+	do {
+		ret = ioctl(self->v->fd, KVM_PRE_FAULT_MEMORY, &m);
+	} while ((!ret && m.size) || (ret < 0 && errno == EINTR));
+	ASSERT_EQ(0, ret);
+	hm_step = 7;
+	hm_work(self->v, 5, 50, true);
+	ASSERT_EQ(0, get_log(&self->vm, self->bits));
+	for (i = 0; i < 50; i++)
+		EXPECT_TRUE(bit(self->bits, 5 + i * 7));
+	/* Now that the mark was taken, exactly the next ones. */
+	hm_work(self->v, 6, 50, true);
+	ASSERT_EQ(0, get_log(&self->vm, self->bits));
+	EXPECT_EQ(0, log_wrong(self->bits, 6, 50, 7));
+	hm_step = 1;
+}
+
 /* Only the bits that userspace names are cleared, and only those pages are protected. */
 TEST_F(log, clear)
 {
