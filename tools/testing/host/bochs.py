@@ -223,15 +223,6 @@ class Bochs(l1.L1):
         self.seconds = time.monotonic() - start
         return self.judge(timed_out)
 
-    def cpu_seconds(self):
-        """CPU time of the emulator: the only clock that a busy machine does not distort."""
-        try:
-            with open(f'/proc/{self.proc.pid}/stat', encoding='ascii', errors='replace') as f:
-                fields = f.read().rsplit(')', 1)[1].split()
-        except OSError:
-            return 0
-        return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
-
     def follow(self, start, on_output):
         """Copy the job's output until the emulator ends; False when nothing moves any more."""
         output, seen, alive, panicked = None, (), 0, None

@@ -80,6 +80,9 @@ def log_complaints(text, allow=None):
             if BAD_LOG.search(line) and not (allow and re.search(allow, line))]
 
 
+# A test host is woken ten times a second: one that uses less CPU time than this in a minute will never end.
+STILL_SECONDS, STILL_CPU = 60, 0.3
+
 # CMPXCHG16B spoils flags there (Documentation/testing.rst, "Faults of the emulator").
 NOT_EMULATED = '-cx16'
 
@@ -123,6 +126,7 @@ class L1:
         self.share = os.path.join(self.dir, 'share')
         os.mkdir(self.share)
         self.verdict, self.complaints, self.seconds, self.proc = '', [], 0, None
+        self.still = False
 
     def path(self, name):
         return os.path.join(self.dir, name)
@@ -297,11 +301,18 @@ class L1:
         output = open(self.path('output'), 'wb')
         deadline = start + self.timeout
         panicked = None
+        seen, used = start, 0.0
         while True:
             now = time.monotonic()
             if now > deadline:
                 self.post_mortem()
                 return False
+            if not self.icount and now - seen > STILL_SECONDS:
+                if self.cpu_seconds() - used < STILL_CPU:
+                    self.still = True
+                    self.post_mortem()
+                    return True
+                seen, used = now, self.cpu_seconds()
             if panicked is None and PANIC.search(self.read('serial.log')):
                 panicked = now
             if panicked and now - panicked > 20:
@@ -323,6 +334,15 @@ class L1:
             pass
         return True
 
+    def cpu_seconds(self):
+        """CPU time of the emulator: the only clock that a busy machine does not distort."""
+        try:
+            with open(f'/proc/{self.proc.pid}/stat', encoding='ascii', errors='replace') as f:
+                fields = f.read().rsplit(')', 1)[1].split()
+        except OSError:
+            return 0
+        return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
     def judge(self, timed_out):
         rc = self.read('share/rc').strip()
         serial = self.read('serial.log')
@@ -331,6 +351,9 @@ class L1:
         if timed_out:
             self.verdict = f'timeout after {self.timeout} s'
             return RC_TIMEOUT
+        if self.still:
+            self.verdict = 'L1 stands still'
+            return RC_DIED
         if not rc:
             self.verdict = 'L1 died' if 'job starts' in serial or self.complaints else \
                 'L1 did not start the job'
