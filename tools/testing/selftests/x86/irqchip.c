@@ -219,7 +219,7 @@ static void guest_timer(void)
 	guest_sync(1);
 	count[0x40] = 0;
 	LAPIC(0x320) = 0x40 | 2 << 17;		/* TSC deadline */
-	guest_wrmsr(0x6e0, guest_rdtsc() + 1000000);
+	guest_wrmsr(0x6e0, guest_rdtsc() + 100000000);
 	guest_assert(guest_rdmsr(0x6e0) != 0);
 	while (!count[0x40])
 		guest_sti_hlt();
