@@ -46,41 +46,45 @@ deps:
 	@scripts/fetch-kernel 6.1 > /dev/null
 	@scripts/fetch-kernel 6.12 > /dev/null
 
+# What runs for longer than a boot needs the emulator that does not spoil guests: four minutes, once.
+hosts: deps
+	@scripts/build-qemu > /dev/null
+
 run: deps
 	@$(TEST)/demo --host $(HOST) --kernel $(KERNEL) --kvm $(KVM)
 
-shell: deps
+shell: hosts
 	@$(TEST)/run-l1 --kernel $(KERNEL) --kvm $(KVM) --shell --timeout 100000
 
-check: deps
+check: hosts
 	@scripts/fetch-qemu > /dev/null
 	@scripts/fetch-linux-tools > /dev/null
 	@$(TEST)/check --kvm $(KVM) --host $(HOST) $(if $(V),-v) $(foreach o,$(ONLY),--only '$(o)')
 
-check-long: deps
+check-long: hosts
 	@scripts/fetch-qemu > /dev/null
 	@scripts/fetch-linux-tools > /dev/null
 	@$(TEST)/check --long --kvm $(KVM) --host $(HOST) $(if $(V),-v)
 
-check-upstream: deps
+check-upstream: hosts
 	@scripts/fetch-qemu > /dev/null || :
 	@scripts/fetch-kvm-selftests > /dev/null
 	@scripts/fetch-kvm-ioctls > /dev/null || :
 	@$(TEST)/check-upstream $(if $(WRITE),--write) $(ONLY)
 
-bench: deps
+bench: hosts
 	@tools/bench/run $(if $(filter local,$(HOST)),--host local)
 
-bench-check: deps
+bench-check: hosts
 	@tools/bench/run --check
 
-check-7.x: deps
+check-7.x: hosts
 	@scripts/fetch-linux-tools > /dev/null
 	@scripts/trixie --make > /dev/null
 	@scripts/fetch-kernel 7.x > /dev/null
 	@$(TEST)/check --newest --kvm $(KVM) $(if $(V),-v) $(foreach o,$(ONLY),--only '$(o)')
 
-check-debug: deps
+check-debug: hosts
 	@scripts/fetch-qemu > /dev/null
 	@scripts/fetch-linux-tools > /dev/null
 	@scripts/build-debug-kernel > /dev/null
@@ -92,5 +96,5 @@ lint: deps
 clean:
 	rm -rf build
 
-.PHONY: all help modules load unload deps run shell check check-long check-debug check-upstream \
+.PHONY: all help modules load unload deps hosts run shell check check-long check-debug check-upstream \
 	check-7.x bench bench-check lint clean

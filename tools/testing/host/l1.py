@@ -96,6 +96,19 @@ def qemu_command(version):
             '-L', f'{base}/share/seabios', '-L', '/usr/lib/ipxe/qemu']
 
 
+def emulator_command(thread):
+    """
+    The emulator of a test host: QEMU 7.2 with its AMD-V mended (scripts/build-qemu) or, where that was
+    not built, as the system has it. With a thread for each CPU a newer one breaks fewer guests.
+    """
+    if thread != 'single' and os.path.exists(qemu_command('10')[0]):
+        return qemu_command('10')
+    mended = os.path.join(CACHE, 'qemu-mended/current/qemu-system-x86_64')
+    if not os.path.exists(mended):
+        return qemu_command('7.2')
+    return [mended, '-L', '/usr/share/qemu', '-L', '/usr/share/seabios', '-L', '/usr/lib/ipxe/qemu']
+
+
 class L1:
     """One test host.  run() boots it, runs the job and returns the exit code."""
 
@@ -115,9 +128,7 @@ class L1:
         self.env = dict(env or {})
         self.allow_log, self.reboot, self.interactive = allow_log, reboot, interactive
         self.thread = thread or ('single' if smp == 1 else 'multi')
-        # With a thread for each CPU the system's QEMU breaks guests far more often than a newer one.
-        newer = self.thread != 'single' and os.path.exists(qemu_command('10')[0])
-        self.qemu = [qemu] if qemu else qemu_command('10' if newer else '7.2')
+        self.qemu = [qemu] if qemu else emulator_command(self.thread)
         self.qemu_args = list(qemu_args)
         self.out = out or sys.stdout.buffer
         runs = os.path.join(BUILD, 'l1')
