@@ -172,12 +172,6 @@ void vcpu_queue_nmi(struct x86_vcpu *vcpu)
 	vcpu_kick(&vcpu->v);
 }
 
-void vcpu_queue_smi(struct x86_vcpu *vcpu)
-{
-	vcpu_request(&vcpu->v, REQ_SMI);
-	vcpu_kick(&vcpu->v);
-}
-
 /* REQ_NMI: at most two NMIs are kept, one in service and one latched (SDM 3 6.7.1). */
 void event_collect_nmis(struct x86_vcpu *vcpu)
 {
@@ -365,7 +359,7 @@ bool event_pending(struct x86_vcpu *vcpu)
 
 	if (e->exc.pending || e->exc.injected || e->triple_fault)
 		return true;
-	if (atomic_read(&e->nmi.queued) || vcpu_test_request(&vcpu->v, REQ_SMI))
+	if (atomic_read(&e->nmi.queued))
 		return true;
 	if (e->nmi.pending && !vendor_call(nmi_masked)(vcpu))
 		return true;

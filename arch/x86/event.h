@@ -94,9 +94,8 @@ void keel_event_cut_short(struct x86_vcpu *vcpu, const struct x86_event *ev);
 /* Nothing was cut short: what had been injected is delivered. */
 void keel_event_delivered(struct x86_vcpu *vcpu);
 
-/* Queue an NMI (any thread), an SMI (any thread), KVM_INTERRUPT (own thread). */
+/* Queue an NMI. Any thread. */
 void vcpu_queue_nmi(struct x86_vcpu *vcpu);
-void vcpu_queue_smi(struct x86_vcpu *vcpu);
 
 void event_collect_nmis(struct x86_vcpu *vcpu);		/* REQ_NMI */
 /* INT3, INTO (soft exceptions) and INT n of the emulator; RIP is behind the instruction. */

@@ -25,7 +25,6 @@
 enum {
 	REQ_EVENT	= REQ_ARCH_BASE,	/* look at pending events */
 	REQ_NMI,			/* ev.nmi.queued is not 0 */
-	REQ_SMI,
 	REQ_CLOCK_UPDATE,		/* write the kvmclock page */
 	REQ_MASTERCLOCK_UPDATE,		/* the VM's master clock is to be recomputed */
 	REQ_TRIPLE_FAULT,
@@ -33,12 +32,10 @@ enum {
 	REQ_SCAN_IOAPIC,		/* recompute EOI exits */
 	REQ_IOAPIC_EOI_EXIT,		/* KVM_EXIT_IOAPIC_EOI is owed */
 	REQ_APIC_INIT_SIPI,		/* apic.pending_events is not 0 */
-	REQ_PIT_TIMER,			/* a timer fired: inject it */
 	REQ_TPR_ACCESS,			/* KVM_EXIT_TPR_ACCESS is owed */
 	REQ_INTERCEPTS,			/* call update_intercepts */
 	REQ_MSR_FILTER,
 	REQ_STEAL_UPDATE,
-	REQ_GUEST_TLB_FLUSH,
 	REQ_LOG_SYNC,			/* an exit was wanted, nothing else */
 };
 

@@ -61,9 +61,9 @@ void lapic_out_nmi(struct lapic *a)
 	vcpu_queue_nmi(vcpu_of(a));
 }
 
+/* There is no SMM (KVM_CAP_X86_SMM is 0): nobody takes it, and a request that nobody takes keeps a vCPU out. */
 void lapic_out_smi(struct lapic *a)
 {
-	vcpu_queue_smi(vcpu_of(a));
 }
 
 static void apic_event(struct x86_vcpu *vcpu)

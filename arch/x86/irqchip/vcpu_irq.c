@@ -127,7 +127,6 @@ verdict_t irqchip_handle_requests(struct x86_vcpu *vcpu)
 
 	if (vcpu_take_request(&vcpu->v, REQ_SCAN_IOAPIC))
 		WRITE_ONCE(vcpu->apic.lapic.eoi_stale, true);
-	vcpu_take_request(&vcpu->v, REQ_PIT_TIMER);
 	if (vcpu_take_request(&vcpu->v, REQ_IOAPIC_EOI_EXIT)) {
 		run->exit_reason = KVM_EXIT_IOAPIC_EOI;
 		run->eoi.vector = vcpu->apic.eoi_vector;

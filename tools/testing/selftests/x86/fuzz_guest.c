@@ -633,7 +633,7 @@ static void list_msrs(void)
 
 int main(int argc, char **argv)
 {
-	struct fuzz_options o = { .seed = 1, .cases = 60 };
+	struct fuzz_options o = { .seed = 1, .cases = 240 };
 	uint64_t end, n = 0, bad = 0;
 
 	fuzz_arguments(&o, argc, argv);

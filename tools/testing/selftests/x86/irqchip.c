@@ -312,6 +312,30 @@ TEST_F(irqchip, self_ipi_and_tpr)
 	vcpu_expect(self->vcpu, MSG_DONE);
 }
 
+static void guest_smi(void)
+{
+	LAPIC(0xf0) = 0x1ff;
+	LAPIC(0x300) = 2 << 8 | 1 << 18;		/* to itself */
+	settle();
+	guest_sync(1);
+	guest_sync(2);
+	guest_done();
+}
+
+/* Where there is no SMM an SMI is lost, and with it nothing else: the vCPU runs on. */
+TEST_F(irqchip, smi_without_smm)
+{
+	struct kvm_msi msi = { .address_lo = 0xfee00000, .data = 2 << 8 };
+
+	if (ioctl(self->vm.fd, KVM_CHECK_EXTENSION, KVM_CAP_X86_SMM))
+		SKIP(return, "this KVM has SMM");
+	vcpu_start(self->vcpu, guest_smi);
+	vcpu_expect(self->vcpu, MSG_SYNC);
+	EXPECT_GE(ioctl(self->vm.fd, KVM_SIGNAL_MSI, &msi), 0);
+	vcpu_expect(self->vcpu, MSG_SYNC);
+	vcpu_expect(self->vcpu, MSG_DONE);
+}
+
 static void guest_msi(void)
 {
 	guest_handlers[0x60] = eoi_handler;
