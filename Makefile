@@ -88,7 +88,7 @@ check-debug: hosts
 	@scripts/fetch-qemu > /dev/null
 	@scripts/fetch-linux-tools > /dev/null
 	@scripts/build-debug-kernel > /dev/null
-	@$(TEST)/check --debug $(if $(V),-v) $(foreach o,$(ONLY),--only '$(o)')
+	@$(TEST)/check --debug $(if $(LONG),--long) $(if $(V),-v) $(foreach o,$(ONLY),--only '$(o)')
 
 lint: deps
 	@scripts/lint

@@ -93,7 +93,7 @@ static bool halt_ended(struct vcpu *vcpu)
 		return true;
 	}
 	WRITE_ONCE(vcpu->valid_wakeup, false);
-	return signal_pending(current) || vcpu_test_request(vcpu, REQ_UNBLOCK);
+	return signal_pending(current);
 }
 
 /* True if the halt ended while polling. Anybody else who wants this CPU gets it. */
@@ -165,9 +165,6 @@ void vcpu_halt(struct vcpu *vcpu)
 		   poll(vcpu, start, min(vcpu->halt_poll_ns, max)));
 	if (waited)
 		sleep(vcpu);
-
-	/* It has done what it is for: the caller looks again. */
-	vcpu_take_request(vcpu, REQ_UNBLOCK);
 
 	ns = ktime_to_ns(ktime_sub(ktime_get(), start));
 	if (may_poll)

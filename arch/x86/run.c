@@ -65,7 +65,6 @@ static verdict_t handle_requests(struct x86_vcpu *vcpu)
 	if (vcpu_take_request(v, REQ_EVENT))
 		vcpu->ev.check = true;
 	vcpu_take_request(v, REQ_LOG_SYNC);
-	vcpu_take_request(v, REQ_UNBLOCK);
 	return irqchip_handle_requests(vcpu);
 }
 
@@ -343,8 +342,7 @@ bool arch_vcpu_runnable(struct vcpu *v)
 {
 	struct x86_vcpu *vcpu = to_x86(v);
 
-	if (vcpu_test_request(v, REQ_VM_DEAD) || vcpu_test_request(v, REQ_UNBLOCK) ||
-	    vcpu_test_request(v, REQ_APIC_INIT_SIPI))
+	if (vcpu_test_request(v, REQ_VM_DEAD) || vcpu_test_request(v, REQ_APIC_INIT_SIPI))
 		return true;
 	switch (READ_ONCE(vcpu->mp_state)) {
 	case KVM_MP_STATE_RUNNABLE:

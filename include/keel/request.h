@@ -16,9 +16,8 @@ struct vcpu;
 /* Bits 0-15 belong to virt/, 16-63 to the architecture (arch/x86/x86.h). */
 enum {
 	REQ_TLB_FLUSH	= 0,	/* drop this vCPU's stage-2 translations */
-	REQ_UNBLOCK	= 1,	/* leave halt, look again */
-	REQ_VM_DEAD	= 2,	/* KVM_RUN returns -EIO */
-	REQ_DIRTY_RING_FULL = 3,
+	REQ_VM_DEAD	= 1,	/* KVM_RUN returns -EIO */
+	REQ_DIRTY_RING_FULL = 2,
 	REQ_ARCH_BASE	= 16,
 };
 

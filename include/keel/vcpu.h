@@ -96,8 +96,8 @@ void vcpu_load(struct vcpu *vcpu);
 void vcpu_put(struct vcpu *vcpu);
 
 /*
- * vcpu_halt - halt: poll adaptively, then sleep until arch_vcpu_runnable(), a signal, a pending
- * timer or REQ_UNBLOCK. Interrupts on, vCPU loaded, no SRCU held. arch_vcpu_runnable() and
+ * vcpu_halt - halt: poll adaptively, then sleep until arch_vcpu_runnable(), a signal or a pending
+ * timer. Interrupts on, vCPU loaded, no SRCU held. arch_vcpu_runnable() and
  * arch_vcpu_has_pending_timer() are called in a sleeping state: they must not block.
  */
 void vcpu_halt(struct vcpu *vcpu);

@@ -526,13 +526,23 @@ static void make_guest(struct guest *g, struct rng *r, unsigned int vcpus)
 		add_vcpu(g, r);
 }
 
+/* An INIT that was sent before waits for the next KVM_RUN, which starts with a reset then. */
+static bool was_reset(struct guest *g)
+{
+	struct kvm_regs regs;
+	struct kvm_sregs s;
+
+	return !ioctl(g->vcpu[0], KVM_GET_REGS, &regs) && !ioctl(g->vcpu[0], KVM_GET_SREGS, &s) &&
+	       regs.rip == 0xfff0 && s.cs.base == 0xffff0000;
+}
+
 /* It still is a vCPU: a plain program runs as it should. */
 static void still_runs(struct guest *g, struct rng *r)
 {
 	static const uint8_t code[] = { 0xb8, 0x34, 0x12, 0x90, 0xe7, PORT_DONE, 0xf4 };
 	struct kvm_guest_debug off = {};
 	struct kvm_run *run = g->run[0];
-	unsigned int tries;
+	unsigned int tries, resets = 0;
 
 	g->mode = REAL;
 	put_descriptors(g);
@@ -547,6 +557,8 @@ static void still_runs(struct guest *g, struct rng *r)
 		} else if (run->exit_reason == KVM_EXIT_IO && run->io.port == PORT_DONE &&
 			   *(uint16_t *)((uint8_t *)run + run->io.data_offset) == 0x1234) {
 			return;
+		} else if (was_reset(g) && !resets++) {
+			put_registers(g, g->vcpu[0], r);
 		} else if (run->exit_reason != KVM_EXIT_IOAPIC_EOI) {
 			complain(g, "exit of a plain program", run->exit_reason,
 				 run->internal.suberror);
