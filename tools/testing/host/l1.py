@@ -26,8 +26,6 @@ L1_MODULES = 'virtio_pci virtio_console 9pnet_virtio 9p overlay virtio_net tun'
 # Exit codes of our own; everything else is the job's.
 RC_SETUP = 96     # L1 never came to run the job, or KVM did not load
 RC_TIMEOUT = 97   # the job did not end in time
-RC_NO_VERDICT = 93  # the emulator's VMRUN spoiled a guest, which says nothing of KVM: once more, anew
-RC_EMULATOR = 94  # something else that is known of the emulator: once more, anew
 RC_DIED = 98      # L1 panicked, or the emulator ended without a result
 RC_LOG = 99       # the job succeeded, but the kernel log holds a complaint
 
@@ -96,13 +94,11 @@ def qemu_command(version):
             '-L', f'{base}/share/seabios', '-L', '/usr/lib/ipxe/qemu']
 
 
-def emulator_command(thread):
+def emulator_command():
     """
     The emulator of a test host: QEMU 7.2 with its AMD-V mended (scripts/build-qemu) or, where that was
-    not built, as the system has it. With a thread for each CPU a newer one breaks fewer guests.
+    not built, as the system has it.
     """
-    if thread != 'single' and os.path.exists(qemu_command('10')[0]):
-        return qemu_command('10')
     mended = os.path.join(CACHE, 'qemu-mended/current/qemu-system-x86_64')
     if not os.path.exists(mended):
         return qemu_command('7.2')
@@ -128,7 +124,7 @@ class L1:
         self.env = dict(env or {})
         self.allow_log, self.reboot, self.interactive = allow_log, reboot, interactive
         self.thread = thread or ('single' if smp == 1 else 'multi')
-        self.qemu = [qemu] if qemu else emulator_command(self.thread)
+        self.qemu = [qemu] if qemu else emulator_command()
         self.qemu_args = list(qemu_args)
         self.out = out or sys.stdout.buffer
         runs = os.path.join(BUILD, 'l1')
