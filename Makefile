@@ -7,6 +7,8 @@ HOST ?= emulated
 KERNEL ?= 6.12
 KVM ?= keel
 TEST := tools/testing/host
+# Minutes after which check and check-debug end themselves.
+budget := $(if $(BUDGET),--budget $(BUDGET))
 
 all: modules
 
@@ -59,7 +61,7 @@ shell: hosts
 check: hosts
 	@scripts/fetch-qemu > /dev/null
 	@scripts/fetch-linux-tools > /dev/null
-	@$(TEST)/check --kvm $(KVM) --host $(HOST) $(if $(V),-v) $(foreach o,$(ONLY),--only '$(o)')
+	@$(TEST)/check --kvm $(KVM) --host $(HOST) $(budget) $(if $(V),-v) $(foreach o,$(ONLY),--only '$(o)')
 
 check-long: hosts
 	@scripts/fetch-qemu > /dev/null
@@ -88,7 +90,7 @@ check-debug: hosts
 	@scripts/fetch-qemu > /dev/null
 	@scripts/fetch-linux-tools > /dev/null
 	@scripts/build-debug-kernel > /dev/null
-	@$(TEST)/check --debug $(if $(LONG),--long) $(if $(V),-v) $(foreach o,$(ONLY),--only '$(o)')
+	@$(TEST)/check --debug $(budget) $(if $(LONG),--long) $(if $(V),-v) $(foreach o,$(ONLY),--only '$(o)')
 
 lint: deps
 	@scripts/lint
