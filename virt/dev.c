@@ -21,9 +21,12 @@ struct module *vendor_get(void)
 {
 	struct module *owner;
 
-	/* A module that leaves waits for RCU before its memory goes: the pointer is good until here. */
+	/*
+	 * A module that leaves waits for RCU before its memory goes: the pointer is good until here. One
+	 * whose init fails goes in spite of references, so it is not taken before it is ready.
+	 */
 	rcu_read_lock();
-	owner = arch_vendor_owner();
+	owner = arch_ready() ? arch_vendor_owner() : NULL;
 	if (owner && !try_module_get(owner))
 		owner = NULL;
 	rcu_read_unlock();

@@ -199,7 +199,12 @@ static bool protect_group(struct vm *vm, struct reset_group *g)
 		return false;
 	as = array_index_nospec(as, KEEL_ADDRESS_SPACES);
 	slot = xa_load(&vm->slots[as].by_id, id);
-	if (!slot || !memslot_logged(slot) || g->offset + __fls(mask) >= slot->npages)
+	if (!slot || !memslot_logged(slot) || g->offset >= slot->npages)
+		return false;
+	/* Beyond the slot, which may have been larger: what is left of the group counts all the same. */
+	if (slot->npages - g->offset < 64)
+		mask &= (1ull << (slot->npages - g->offset)) - 1;
+	if (!mask)
 		return false;
 	write_lock(&vm->mmu_lock);
 	flush = arch_mmu_protect_mask(vm, slot, slot->base_gfn + g->offset, mask);

@@ -89,7 +89,19 @@ static void begin_shutdown(struct irqfd *irqfd)
 	if (list_empty(&irqfd->link))
 		return;
 	list_del_init(&irqfd->link);
+	irqfd->vm->eventfds.ending++;
 	queue_work(shutdown_wq, &irqfd->shutdown);
+}
+
+/*
+ * Until none of the VM's irqfds is on its way out. Not the whole queue: others' may wait for a guest that waits
+ * for its memory, which whoever backs it may hold back for ever.
+ */
+static void wait_for_shutdown(struct vm_eventfds *efds)
+{
+	spin_lock_irq(&efds->lock);
+	wait_event_lock_irq(efds->ended, !efds->ending, efds->lock);
+	spin_unlock_irq(&efds->lock);
 }
 
 /* Under the eventfd's lock with interrupts off. 1 when the signal was consumed. */
@@ -104,7 +116,8 @@ static int irqfd_wakeup(wait_queue_entry_t *wait, unsigned int mode, int sync, v
 
 	if (events & EPOLLIN) {
 		eventfd_ctx_do_read(irqfd->ctx, &count);
-		if (!inject_atomic(irqfd))
+		/* Another irqfd on the same eventfd may have been first. */
+		if (count && !inject_atomic(irqfd))
 			queue_work(inject_wq, &irqfd->inject);
 		ret = 1;
 	}
@@ -120,7 +133,8 @@ static void irqfd_poll_queue(struct file *file, wait_queue_head_t *wqh, poll_tab
 {
 	struct irqfd *irqfd = container_of(pt, struct irqfd, pt);
 
-	/* Before all others: it consumes the signal, and nobody else has to wake up. */
+	/* Before all others: it consumes the signal, and nobody else has to wake up (from 6.17 on that is asked for). */
+	irqfd->wait.flags |= WQ_FLAG_EXCLUSIVE;
 	add_wait_queue_priority(wqh, &irqfd->wait);
 }
 
@@ -161,6 +175,7 @@ static void irqfd_free(struct irqfd *irqfd)
 static void shutdown_work(struct work_struct *work)
 {
 	struct irqfd *irqfd = container_of(work, struct irqfd, shutdown);
+	struct vm_eventfds *efds = &irqfd->vm->eventfds;
 	u64 count;
 
 	/* No wake-up runs after this one, so no new injection is queued. */
@@ -169,6 +184,11 @@ static void shutdown_work(struct work_struct *work)
 	if (irqfd->resample.ctx)
 		irqfd_resample_leave(irqfd->vm, &irqfd->resample);
 	irqfd_free(irqfd);
+	/* The VM may go as soon as the lock is free. */
+	spin_lock_irq(&efds->lock);
+	if (!--efds->ending)
+		wake_up_all(&efds->ended);
+	spin_unlock_irq(&efds->lock);
 }
 
 void eventfds_release(struct vm *vm)
@@ -181,8 +201,8 @@ void eventfds_release(struct vm *vm)
 		begin_shutdown(irqfd);
 	spin_unlock_irq(&vm->eventfds.lock);
 	mutex_unlock(&vm->eventfds.mutex);
-	/* Those whose eventfd was closed are in it too. */
-	flush_workqueue(shutdown_wq);
+	/* Those whose eventfd was closed are among them. */
+	wait_for_shutdown(&vm->eventfds);
 }
 
 /* --- KVM_IRQFD --- */
@@ -309,7 +329,7 @@ static int irqfd_deassign(struct vm *vm, const struct kvm_irqfd *args)
 	mutex_unlock(&vm->eventfds.mutex);
 	eventfd_ctx_put(ctx);
 	/* No interrupt comes from it after the ioctl returned. */
-	flush_workqueue(shutdown_wq);
+	wait_for_shutdown(&vm->eventfds);
 	return 0;
 }
 
@@ -335,6 +355,7 @@ void eventfds_init(struct vm *vm)
 
 	mutex_init(&efds->mutex);
 	spin_lock_init(&efds->lock);
+	init_waitqueue_head(&efds->ended);
 	INIT_LIST_HEAD(&efds->items);
 	INIT_LIST_HEAD(&efds->resamplers);
 	INIT_LIST_HEAD(&efds->ioeventfds);

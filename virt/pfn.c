@@ -60,14 +60,16 @@ static int host_page_slow(hva_t hva, bool write, struct host_page *hp)
 	struct page *page;
 	long got;
 
-	got = get_user_pages_unlocked(hva, 1, &page, FOLL_HWPOISON | (write ? FOLL_WRITE : 0));
+	got = get_user_pages_unlocked(hva, 1, &page,
+				      FOLL_HWPOISON | KEEL_FOLL_INTERRUPTIBLE | KEEL_FOLL_HONOR_NUMA_FAULT |
+				      (write ? FOLL_WRITE : 0));
 	if (got == 1) {
 		page_got(page, write, hp);
 		return 0;
 	}
 	if (got == -EHWPOISON)
 		return -EHWPOISON;
-	if (fatal_signal_pending(current))
+	if (got == -EINTR || fatal_signal_pending(current))
 		return -EINTR;
 	if (got == -EAGAIN)
 		return -EAGAIN;
@@ -92,20 +94,21 @@ int hva_to_host_page(hva_t hva, bool write, struct host_page *hp)
 	return 0;
 }
 
-void host_page_put(struct host_page *hp, bool dirty)
+void host_page_dirty(struct page *page)
 {
-	struct page *page = hp->page;
-
-	if (!page)
-		return;
-	hp->page = NULL;
 	/*
-	 * The flag is enough: a page whose file counts dirty pages became dirty when the host
-	 * made it writable, and losing that takes a write-protection, which the notifier sees.
+	 * The flag is enough: a page whose file counts dirty pages became dirty when the host made it
+	 * writable, and losing that takes a write-protection, which the notifier has not seen so far.
 	 */
-	if (dirty && !PageDirty(page) && !PageReserved(page))
+	if (!PageDirty(page) && !PageReserved(page))
 		SetPageDirty(page);
-	put_page(page);
+}
+
+void host_page_put(struct host_page *hp)
+{
+	if (hp->page)
+		put_page(hp->page);
+	hp->page = NULL;
 }
 
 unsigned int host_map_order(struct mm_struct *mm, hva_t hva)

@@ -283,7 +283,8 @@ int vm_module_init(void)
 	int ret = ioctl_index_add(&vm_index, virt_vm_ioctls);
 
 	ret = ret ?: ioctl_index_add(&vm_index, arch_vm_ioctls);
-	return ret ?: ioctl_index_add(&vm_compat_index, vm_compat_ioctls);
+	ret = ret ?: ioctl_index_add(&vm_compat_index, vm_compat_ioctls);
+	return ret ?: ioctl_index_add(&vm_compat_index, arch_vm_compat_ioctls);
 }
 
 /* --- creation --- */

@@ -95,6 +95,11 @@ const struct ioctl_table *const arch_vm_ioctls[] = {
 	NULL,
 };
 
+const struct ioctl_table *const arch_vm_compat_ioctls[] = {
+	&msr_vm_compat_ioctls,
+	NULL
+};
+
 /* ---- KVM_ENABLE_CAP ---- */
 
 #define QUIRKS_KNOWN	(KVM_X86_QUIRK_LINT0_REENABLED | KVM_X86_QUIRK_CD_NW_CLEARED |	\

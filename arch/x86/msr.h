@@ -99,6 +99,7 @@ void msr_module_init(void);		/* which MSRs exist on this host */
 
 extern const struct ioctl_table msr_dev_ioctls;		/* index lists, feature MSRs */
 extern const struct ioctl_table msr_vm_ioctls;		/* KVM_X86_SET_MSR_FILTER */
+extern const struct ioctl_table msr_vm_compat_ioctls;	/* the same of a 32-bit VMM */
 extern const struct ioctl_table msr_vcpu_ioctls;	/* KVM_GET/SET_MSRS */
 
 /* mtrr.c, mce.c: owners of whole ranges. 0, 1 (#GP). */

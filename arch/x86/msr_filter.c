@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* KVM_X86_SET_MSR_FILTER: which MSRs the guest may reach without userspace. */
+#include <linux/compat.h>
 #include <linux/nospec.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -109,10 +110,10 @@ static struct msr_filter *filter_new(const struct kvm_msr_filter *u)
 	return f;
 }
 
-static long set_msr_filter(struct ioctl_ctx *c)
+static long use_filter(struct ioctl_ctx *c, const struct kvm_msr_filter *u)
 {
 	struct x86_vm *vm = to_x86_vm(c->vm);
-	struct msr_filter *f = filter_new(c->data), *old;
+	struct msr_filter *f = filter_new(u), *old;
 
 	if (IS_ERR(f))
 		return PTR_ERR(f);
@@ -130,6 +131,47 @@ static long set_msr_filter(struct ioctl_ctx *c)
 	vm_request_all(c->vm, REQ_MSR_FILTER, false);
 	return 0;
 }
+
+static long set_msr_filter(struct ioctl_ctx *c)
+{
+	return use_filter(c, c->data);
+}
+
+#ifdef CONFIG_COMPAT
+/* A 32-bit VMM's pointers are shorter, so the number of its ioctl is another one. */
+struct compat_msr_filter {
+	u32			flags;
+	struct {
+		u32		flags, nmsrs, base;
+		compat_uptr_t	bitmap;
+	} ranges[KVM_MSR_FILTER_MAX_RANGES];
+};
+
+#define COMPAT_SET_MSR_FILTER	_IOW(KVMIO, _IOC_NR(KVM_X86_SET_MSR_FILTER), struct compat_msr_filter)
+
+static long compat_set_msr_filter(struct ioctl_ctx *c)
+{
+	const struct compat_msr_filter *from = c->data;
+	struct kvm_msr_filter u = { .flags = from->flags };
+	unsigned int i;
+
+	for (i = 0; i < KVM_MSR_FILTER_MAX_RANGES; i++)
+		u.ranges[i] = (struct kvm_msr_filter_range){
+			.flags	= from->ranges[i].flags,
+			.nmsrs	= from->ranges[i].nmsrs,
+			.base	= from->ranges[i].base,
+			.bitmap	= compat_ptr(from->ranges[i].bitmap),
+		};
+	return use_filter(c, &u);
+}
+#endif
+
+static const struct ioctl_row msr_vm_compat_ioctls_rows[] = {
+#ifdef CONFIG_COMPAT
+	{ COMPAT_SET_MSR_FILTER,	0, compat_set_msr_filter },
+#endif
+};
+IOCTL_TABLE(msr_vm_compat_ioctls);
 
 static const struct ioctl_row msr_vm_ioctls_rows[] = {
 	{ KVM_X86_SET_MSR_FILTER,	0, set_msr_filter },

@@ -75,6 +75,7 @@ long arch_vcpu_enable_cap(struct vcpu *vcpu, const struct kvm_enable_cap *cap);
 /* --- ioctl tables of the architecture, NULL-terminated --- */
 extern const struct ioctl_table *const arch_dev_ioctls[];
 extern const struct ioctl_table *const arch_vm_ioctls[];
+extern const struct ioctl_table *const arch_vm_compat_ioctls[];	/* of 32-bit VMMs, where they differ */
 extern const struct ioctl_table *const arch_vcpu_ioctls[];
 
 /* --- stage 2 (arch/x86/mmu) --- */

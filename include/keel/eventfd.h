@@ -6,6 +6,7 @@
 #include <linux/list.h>
 #include <linux/spinlock.h>
 #include <linux/mutex.h>
+#include <linux/wait.h>
 
 struct vm;
 
@@ -14,6 +15,8 @@ struct vm_eventfds {
 	struct mutex		mutex;		/* assigning and deassigning irqfds, resamplers */
 	spinlock_t		lock;		/* items; irq-safe */
 	struct list_head	items;		/* irqfds that are live */
+	unsigned int		ending;		/* lock: irqfds that are not, and not yet gone */
+	wait_queue_head_t	ended;		/* woken when that becomes 0 */
 	struct list_head	resamplers;	/* mutex */
 	struct list_head	ioeventfds;	/* slots_lock */
 };

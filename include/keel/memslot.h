@@ -17,7 +17,7 @@
 #include <keel/types.h>
 #include <keel/ioctl.h>
 
-#define KEEL_ADDRESS_SPACES	2	/* normal and SMM */
+#define KEEL_ADDRESS_SPACES	1	/* KVM_CAP_MULTI_ADDRESS_SPACE is 0: no SMM that sees another */
 #define KEEL_MAX_SLOTS		32764	/* per address space */
 #define KEEL_MAX_SLOT_PAGES	((1ul << 31) - 1)
 

@@ -17,11 +17,16 @@ struct host_page {
 /*
  * hva_to_host_page - current->mm's page at @hva, brought in if need be. May
  * sleep; no spinlock held. The caller has sampled the invalidate sequence
- * first. 0, -EFAULT (no mapping, no right), -EHWPOISON, -EINTR (fatal signal),
- * -EAGAIN (retry). On 0 release with host_page_put() after installing.
+ * first. 0, -EFAULT (no mapping, no right), -EHWPOISON, -EINTR (a signal while it waited for the
+ * page; before 6.2 a fatal one), -EAGAIN (retry). On 0 release with host_page_put() after installing.
  */
 int hva_to_host_page(hva_t hva, bool write, struct host_page *hp);
-void host_page_put(struct host_page *hp, bool dirty);
+void host_page_put(struct host_page *hp);
+/*
+ * host_page_dirty - a guest may write to @page from now on. Under mmu_lock, with the retry rule's check
+ * passed: the page of a file that was cleaned meanwhile must not be dirty behind its file's back.
+ */
+void host_page_dirty(struct page *page);
 
 /*
  * host_map_order - order in 4K pages (0, 9, 18) of the host mapping at @hva as it is now. Walks

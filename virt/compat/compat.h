@@ -98,6 +98,20 @@ typedef int keel_young_t;
 int keel_follow_pfnmap(struct vm_area_struct *vma, unsigned long addr, bool write,
 		       unsigned long *pfn, bool *writable);
 
+/* Signals end the wait for a page that userspace brings. Without it, only fatal ones do. */
+#ifdef HAVE_FOLL_INTERRUPTIBLE
+#define KEEL_FOLL_INTERRUPTIBLE		FOLL_INTERRUPTIBLE
+#else
+#define KEEL_FOLL_INTERRUPTIBLE		0
+#endif
+
+/* Pages that a guest reads count for NUMA balancing. Before 6.5 that was not to be asked for. */
+#ifdef HAVE_FOLL_HONOR_NUMA_FAULT
+#define KEEL_FOLL_HONOR_NUMA_FAULT	FOLL_HONOR_NUMA_FAULT
+#else
+#define KEEL_FOLL_HONOR_NUMA_FAULT	0
+#endif
+
 /* ---- CPUs ---- */
 
 /*

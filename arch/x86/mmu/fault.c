@@ -29,6 +29,7 @@ static verdict_t no_host_page(struct x86_vcpu *vcpu, gfn_t gfn, hva_t hva, int e
 		return VERDICT_RESUME;
 	case -EINTR:
 		vcpu->v.run->exit_reason = KVM_EXIT_INTR;
+		vcpu->v.stats.signal_exits++;
 		return -EINTR;
 	case -EHWPOISON:
 		/* The VMM gets the SIGBUS that its own access would have given it. */
@@ -66,6 +67,8 @@ static enum map_result map_unless_stale(struct x86_vcpu *vcpu, const struct mems
 	if (page_is_stale(vm, seq, memslot_hva(slot, r->gfn), r->level))
 		return MAP_RETRY;
 	done = s2_map(vcpu, s2_root(vm_mmu(vm), slot->as), r);
+	if (r->dirty && (done == MAP_DONE || done == MAP_SPURIOUS))
+		host_page_dirty(r->dirty);
 	if (done == MAP_DONE && memslot_logged(slot) && r->rights.write && !r->rights.log)
 		memslot_mark_dirty(vm, &vcpu->v, slot, r->gfn);
 	return done;
@@ -147,6 +150,7 @@ int s2_map_slot_page(struct x86_vcpu *vcpu, const struct memslot *slot, const st
 
 	can_write = hp.writable && !memslot_readonly(slot);
 	r.pfn = hp.pfn;
+	r.dirty = can_write ? hp.page : NULL;
 	r.level = s2_map_level(vm, slot, w->gfn, hp.pfn);
 	nx = r.level > 1 && READ_ONCE(s2_nx_huge) && !vm_mmu(vm)->nx_huge_off;
 	if (nx && w->exec) {
@@ -171,7 +175,7 @@ int s2_map_slot_page(struct x86_vcpu *vcpu, const struct memslot *slot, const st
 	dawdle(DAWDLE_FAULT);
 	err = install_with_tables(vcpu, slot, &r, seq, &done);
 	*level = r.level;
-	host_page_put(&hp, can_write);
+	host_page_put(&hp);
 	if (err)
 		return err;
 	return done == MAP_DONE || done == MAP_SPURIOUS ? 0 : -EAGAIN;
@@ -227,7 +231,7 @@ verdict_t mmu_fault(struct x86_vcpu *vcpu, const struct x86_s2_fault *f, bool *e
 
 	idx = srcu_read_lock(&vm->srcu);
 	slot = vcpu_memslot(&vcpu->v, gfn);
-	if (unlikely(gfn == APIC_ACCESS_GFN && !slot && irqchip_map_access_page(vcpu, gfn))) {
+	if (unlikely(gfn == APIC_ACCESS_GFN && !slot && !f->exec && irqchip_map_access_page(vcpu, gfn))) {
 		srcu_read_unlock(&vm->srcu, idx);
 		return VERDICT_RESUME;
 	}

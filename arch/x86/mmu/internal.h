@@ -134,6 +134,7 @@ struct map_request {
 	int			level;	/* wanted; s2_map() stores that of the leaf, which may differ */
 	struct s2e_rights	rights;
 	bool			split;	/* small only because large ones must not be executed */
+	struct page		*dirty;	/* the guest may write to it once mapped; or NULL */
 };
 
 /* mmu_lock held, for read at least. MAP_RETRY with an empty cache: it had too few tables. */

@@ -27,9 +27,9 @@ static enum map_result set_leaf(struct x86_vcpu *vcpu, struct s2_pos *pos,
 	u64 hpa = (r->pfn & ~(level_frames(pos->level) - 1)) << 12;
 	u64 leaf = s2e_make_leaf(hpa, pos->level, r->rights);
 
-	/* What is logged already stays so: a TLB may know it as written to. */
+	/* The same page, and never less than was there: a TLB may know it as writable and as written to. */
 	if (s2e_present(pos->val))
-		leaf |= pos->val & s2_fmt.dirty;
+		leaf |= pos->val & (s2_fmt.write | s2_fmt.dirty | s2_fmt.accessed | S2_SW_HOST_W);
 	if (cmpxchg64(pos->entry, pos->val, leaf) != pos->val)
 		return MAP_RETRY;
 	if (!s2e_present(pos->val))

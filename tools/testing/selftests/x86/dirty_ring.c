@@ -241,6 +241,23 @@ TEST_F(ring, hostile_entries)
 	}
 }
 
+/* An entry of a slot that was larger comes back beside one of the slot as it is now: the latter is not forgotten. */
+TEST_F(ring, beside_an_entry_beyond_the_slot)
+{
+	if (!on_keel())
+		SKIP(return, "stock KVM drops both");
+	start(_metadata, self, KVM_MEM_LOG_DIRTY_PAGES);
+	write_pages(self->v[0], 40, 1);
+	ASSERT_EQ(0, vm_set_region(&self->vm, SLOT_FREE, GPA_FREE, 0, self->mem, 0));
+	ASSERT_EQ(0, vm_set_region(&self->vm, SLOT_FREE, GPA_FREE, 10 * PAGE, self->mem,
+				   KVM_MEM_LOG_DIRTY_PAGES));
+	write_pages(self->v[0], 5, 1);
+	EXPECT_EQ(2, harvest(self, 0, NULL));
+	EXPECT_EQ(2, RESET());
+	write_pages(self->v[0], 5, 1);
+	EXPECT_EQ(1, harvest(self, 0, NULL));
+}
+
 /* A VMM's ioctl writes guest memory: that is logged as well, where no vCPU ever ran. */
 TEST_F(ring, kernel_writes)
 {

@@ -9,9 +9,12 @@
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 #include "kselftest_harness.h"
 #include "hostmem.h"
@@ -170,6 +173,46 @@ TEST_F_TIMEOUT(uffd, missing, 120)
 	for (i = 0; i < PAGES; i++)
 		EXPECT_EQ(1 + (i >= 10 && i < 30), h.asked[i]);
 	EXPECT_EQ(0, hm_wrong(h.mem, 0, PAGES));
+	close(h.fd);
+}
+
+static void *signal_later(void *thread)
+{
+	usleep(100000);
+	pthread_kill(*(pthread_t *)thread, SIGUSR1);
+	return NULL;
+}
+
+static void on_usr1(int sig)
+{
+}
+
+/* Nobody brings the page: a signal ends the wait for it all the same. */
+TEST_F_TIMEOUT(uffd, signal_while_missing, 60)
+{
+	struct sigaction a = { .sa_handler = on_usr1 };
+	struct handler h = { .fd = open_uffd(0) };
+	pthread_t thread, own = pthread_self();
+	unsigned int major, minor;
+	struct utsname u;
+
+	uname(&u);
+	if (sscanf(u.release, "%u.%u", &major, &minor) != 2 || major < 6 || (major == 6 && minor < 2))
+		SKIP(return, "Linux 6.1 waits for fatal signals only");
+	if (h.fd < 0)
+		SKIP(return, "no userfaultfd");
+	sigaction(SIGUSR1, &a, NULL);
+	h.mem = self->mem = hm_map(SIZE, false);
+	ASSERT_EQ(0, watch(h.fd, h.mem, UFFDIO_REGISTER_MODE_MISSING));
+	ASSERT_EQ(0, vm_set_region(&self->vm, SLOT_FREE, GPA_FREE, SIZE, h.mem, 0));
+	hm_first = 0;
+	hm_count = 1;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, signal_later, &own));
+	EXPECT_ERR(EINTR, ioctl(self->v->fd, KVM_RUN, 0));
+	pthread_join(thread, NULL);
+	deal_missing(&h, 0);
+	hm_work(self->v, 0, 1, true);
+	EXPECT_EQ(0, h.wrong);
 	close(h.fd);
 }
 

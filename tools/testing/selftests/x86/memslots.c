@@ -44,6 +44,8 @@ TEST_F(slots, errors)
 	EXPECT_ERR(EINVAL, REGION(2, GPA_FREE, 1, 0, 1 << 5));
 	EXPECT_ERR(EINVAL, REGION(32764, GPA_FREE, 1, 0, 0));
 	EXPECT_ERR(EINVAL, REGION(2 | 7 << 16, GPA_FREE, 1, 0, 0));
+	if (kvm_cap(self->vm.fd, KVM_CAP_MULTI_ADDRESS_SPACE) < 2)
+		EXPECT_ERR(EINVAL, REGION(2 | 1 << 16, GPA_FREE, 1, 0, 0));
 	EXPECT_ERR(EINVAL, REGION(2, GPA_FREE, 0, 0, 0));	/* nothing to delete */
 	EXPECT_ERR(EINVAL, REGION(2, ~0ull - PAGE + 1, 2, 0, 0));
 

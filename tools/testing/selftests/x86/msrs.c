@@ -359,6 +359,52 @@ TEST_F(msrs, filter)
 	EXPECT_EQ(0x3000, val);
 }
 
+static void guest_reads_mtrr(void)
+{
+	guest_rdmsr(MTRR_DEF);
+	guest_done();
+}
+
+/* A 32-bit VMM's ioctl: shorter pointers, and therefore another number. */
+struct filter32 {
+	uint32_t flags;
+	struct { uint32_t flags, nmsrs, base, bitmap; } ranges[KVM_MSR_FILTER_MAX_RANGES];
+};
+
+static long ioctl32(int fd, uint32_t cmd, void *arg)
+{
+	long ret;
+
+	__asm__ volatile("int $0x80" : "=a" (ret) : "a" (54), "b" ((long)fd), "c" ((long)cmd),
+			 "d" ((uint32_t)(uintptr_t)arg) : "memory", "r8", "r9", "r10", "r11");
+	return (int)ret;
+}
+
+TEST_F(msrs, filter_of_a_32_bit_vmm)
+{
+	static struct filter32 f;	/* below 4 GiB, as all of this program */
+	static uint8_t none[1];
+	const uint32_t cmd = _IOW(KVMIO, 0xc6, struct filter32);
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_X86_USER_SPACE_MSR,
+				      .args = { KVM_MSR_EXIT_REASON_FILTER } };
+
+	if (ioctl32(self->vm.kvm, KVM_GET_API_VERSION, NULL) != KVM_API_VERSION)
+		SKIP(return, "no 32-bit system calls");
+	ASSERT_EQ(0, ioctl(self->vm.fd, KVM_ENABLE_CAP, &cap));
+	memset(&f, 0, sizeof(f));
+	f.ranges[0].flags = KVM_MSR_FILTER_READ;
+	f.ranges[0].nmsrs = 1;
+	f.ranges[0].base = MTRR_DEF;
+	f.ranges[0].bitmap = (uint32_t)(uintptr_t)none;
+	ASSERT_EQ(0, ioctl32(self->vm.fd, cmd, &f));
+	vcpu_start(self->v, guest_reads_mtrr);
+	ASSERT_EQ(MSG_NONE, vcpu_run(self->v, NULL));
+	EXPECT_EQ(KVM_EXIT_X86_RDMSR, self->v->run->exit_reason);
+	EXPECT_EQ(MTRR_DEF, self->v->run->msr.index);
+	f.ranges[0].flags = 1 << 5;
+	EXPECT_EQ(-EINVAL, ioctl32(self->vm.fd, cmd, &f));
+}
+
 TEST_F(msrs, filter_errors)
 {
 	uint8_t bits[KVM_MSR_FILTER_MAX_BITMAP_SIZE + 8] = {};
