@@ -77,8 +77,8 @@ static long queue_interrupt(struct ioctl_ctx *c)
 		return -EINVAL;
 	if (irqchip_has_pic_in_kernel(vcpu_vm(vcpu)))
 		return -ENXIO;
-	/* ExtINT beside an in-kernel local APIC: one at a time. */
-	if (irqchip_lapic_in_kernel(vcpu_vm(vcpu)) && vcpu->ev.irq.queued)
+	/* ExtINT beside an in-kernel local APIC: one at a time, and none in place of one of its own that was cut short. */
+	if (irqchip_lapic_in_kernel(vcpu_vm(vcpu)) && vcpu->ev.irq.injected)
 		return -EEXIST;
 	event_queue_user_irq(vcpu, vector);
 	return 0;

@@ -351,6 +351,9 @@ static void make_up_suspend(struct x86_vcpu *vcpu, u64 shift)
 	if (vcpu->tsc.gen == t->gen)
 		t->last_offset = vcpu->tsc.offset;
 	raw_spin_unlock_irqrestore(&t->lock, flags);
+	/* A deadline was armed, or put off, by the TSC as it was; a countdown is looked at when this CPU is a new one. */
+	irqchip_tsc_changed(vcpu);
+	vcpu->apic.timer_cpu = -1;
 }
 
 static void make_up_lag(struct x86_vcpu *vcpu, u64 ticks)

@@ -43,8 +43,20 @@ void ioapic_msg(u64 rte, struct apic_msg *m)
 	};
 }
 
+/* The VMM's RTC emulation counts the ticks that the guest has not handled yet. */
+static bool tick_is_refused(struct ioapic *io, unsigned int pin)
+{
+	u64 rte = io->rte[pin];
+	struct apic_msg m;
+
+	if (pin != IOAPIC_RTC_PIN || (rte & (RTE_LEVEL | RTE_MASKED)))
+		return false;
+	ioapic_msg(rte, &m);
+	return ioapic_in_use(io, &m);
+}
+
 /* Send the message of @pin. As ioapic_set_irq(). */
-static int deliver(struct ioapic *io, unsigned int pin, bool status)
+static int deliver(struct ioapic *io, unsigned int pin)
 {
 	u64 rte = io->rte[pin];
 	struct apic_msg m;
@@ -53,9 +65,6 @@ static int deliver(struct ioapic *io, unsigned int pin, bool status)
 	if (rte & RTE_MASKED)
 		return -1;
 	ioapic_msg(rte, &m);
-	/* The VMM's RTC emulation counts the ticks that the guest has not handled yet. */
-	if (status && pin == IOAPIC_RTC_PIN && !m.level && ioapic_in_use(io, &m))
-		return 0;
 	ret = ioapic_out_deliver(io, &m);
 	if (ret >= 0 && m.level)
 		io->rte[pin] |= RTE_REMOTE_IRR;
@@ -77,6 +86,9 @@ int ioapic_set_irq(struct ioapic *io, unsigned int pin, unsigned int source, boo
 	if (pin >= IOAPIC_PINS || source >= 64)
 		return -1;
 	pin = array_index_nospec(pin, IOAPIC_PINS);
+	/* It leaves no trace: the VMM raises the line once more without having lowered it. */
+	if (level && status && tick_is_refused(io, pin))
+		return 0;
 	was = io->line & BIT(pin);
 	if (level)
 		__set_bit(source, &io->sources[pin]);
@@ -89,11 +101,11 @@ int ioapic_set_irq(struct ioapic *io, unsigned int pin, unsigned int source, boo
 	io->line |= BIT(pin);
 	if (!(io->rte[pin] & RTE_LEVEL)) {
 		/* An edge on a masked pin is lost, as the datasheet has it. */
-		return was ? 0 : deliver(io, pin, status);
+		return was ? 0 : deliver(io, pin);
 	}
 	if (io->rte[pin] & RTE_REMOTE_IRR || io->held & BIT(pin))
 		return 0;
-	return deliver(io, pin, status);
+	return deliver(io, pin);
 }
 
 /* ---- end of interrupt ---- */
@@ -125,7 +137,7 @@ void ioapic_redeliver(struct ioapic *io, u32 pins)
 		if (!wants_service(io, pin)) {
 			io->streak[pin] = 0;
 		} else if (++io->streak[pin] < IOAPIC_STORM_EOIS) {
-			deliver(io, pin, false);
+			deliver(io, pin);
 		} else {
 			io->streak[pin] = 0;
 			io->held |= BIT(pin);
@@ -142,7 +154,7 @@ void ioapic_release(struct ioapic *io)
 	io->held = 0;
 	for (pin = 0; pin < IOAPIC_PINS; pin++) {
 		if ((pins & BIT(pin)) && wants_service(io, pin))
-			deliver(io, pin, false);
+			deliver(io, pin);
 	}
 }
 
@@ -170,7 +182,7 @@ static void write_rte(struct ioapic *io, unsigned int pin, bool high, u32 val)
 	if (!(old & RTE_LEVEL) && RTE_VECTOR(old) != RTE_VECTOR(new))
 		io->acked |= BIT(pin);
 	if (!high && !(io->held & BIT(pin)) && wants_service(io, pin))
-		deliver(io, pin, false);
+		deliver(io, pin);
 }
 
 static u32 read_window(const struct ioapic *io)
@@ -268,9 +280,9 @@ void ioapic_set_state(struct ioapic *io, const struct kvm_ioapic_state *s)
 			continue;
 		/* An edge that was pending where the state was taken. */
 		if (!(io->rte[pin] & RTE_LEVEL))
-			deliver(io, pin, false);
+			deliver(io, pin);
 		else if (wants_service(io, pin))
-			deliver(io, pin, false);
+			deliver(io, pin);
 	}
 }
 

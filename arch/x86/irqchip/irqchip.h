@@ -112,6 +112,9 @@ void irqchip_tsc_changed(struct x86_vcpu *vcpu);
 
 /* The countdown that ends the guest may have expired: deliver it before its state is read. Own thread. */
 void irqchip_timer_settle(struct x86_vcpu *vcpu);
+/* Between the two the timer stands still, and what has expired by then is in IRR: for who reads the registers. [v] */
+void irqchip_timer_pause(struct x86_vcpu *vcpu);
+void irqchip_timer_resume(struct x86_vcpu *vcpu);
 /* countdown_tsc is not 0, and the vCPU is about to sleep: the hrtimer takes over. */
 void __irqchip_timer_to_host(struct x86_vcpu *vcpu);
 

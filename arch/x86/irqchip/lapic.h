@@ -111,7 +111,6 @@ void lapic_out_extint(struct lapic *a);		/* the PIC is to be asked: kick; any co
 void lapic_out_recheck(struct lapic *a);	/* an interrupt became deliverable; no kick [v] */
 void lapic_out_lint0_nmi(struct lapic *a, bool on);	/* lint0_nmi changed [v] */
 void lapic_out_nmi(struct lapic *a);
-void lapic_out_smi(struct lapic *a);
 void lapic_out_init(struct lapic *a);
 void lapic_out_sipi(struct lapic *a, u8 vector);
 void lapic_out_eoi(struct lapic *a, u8 vector, bool level);	/* [v] */
@@ -150,7 +149,7 @@ void lapic_set_version(struct lapic *a);
 /* ---- lapic_irq.c: IRR, ISR, priorities ---- */
 /* A vector for this APIC. >0 new, 0 already pending, -1 disabled by software. Any context. */
 int lapic_accept_fixed(struct lapic *a, u8 vector, bool level);
-/* Any message that is known to be for this APIC. As above; -1 if it makes no sense. Any context. */
+/* Any message that is known to be for this APIC. As above; 0 for an SMI, too, which is lost; -1 if it makes no sense. */
 int lapic_accept(struct lapic *a, const struct apic_msg *m);
 /* The interrupt of a local source by its LVT. As lapic_accept(). */
 int lapic_local_deliver(struct lapic *a, u32 lvt_reg);

@@ -88,8 +88,8 @@ void lapic_update_ppr(struct lapic *a)
 
 	lapic_put(a, LAPIC_PPR, ppr);
 	a->gate = a->mode == LAPIC_OFF ? 0xff : ppr & 0xf0;
-	/* What the old priority held back may be due now. */
-	if (unlikely(READ_ONCE(a->irr_words)) && lapic_pending(a) >= 0)
+	/* What the old priority held back may be due now, or be held back by the TPR, which has to be watched then. */
+	if (unlikely(READ_ONCE(a->irr_words)) && lapic_highest_irr(a) >= 0)
 		lapic_out_recheck(a);
 }
 
@@ -200,8 +200,8 @@ int lapic_accept(struct lapic *a, const struct apic_msg *m)
 	case DM_LOWEST:
 		return lapic_accept_fixed(a, m->vector, m->level);
 	case DM_SMI:
-		lapic_out_smi(a);
-		return 1;
+		/* There is no SMM (KVM_CAP_X86_SMM is 0): it is lost. */
+		return 0;
 	case DM_NMI:
 		lapic_out_nmi(a);
 		return 1;

@@ -61,11 +61,6 @@ void lapic_out_nmi(struct lapic *a)
 	vcpu_queue_nmi(vcpu_of(a));
 }
 
-/* There is no SMM (KVM_CAP_X86_SMM is 0): nobody takes it, and a request that nobody takes keeps a vCPU out. */
-void lapic_out_smi(struct lapic *a)
-{
-}
-
 static void apic_event(struct x86_vcpu *vcpu)
 {
 	vcpu_request(&vcpu->v, REQ_APIC_INIT_SIPI);
@@ -300,11 +295,6 @@ int irqchip_accept_init_sipi(struct x86_vcpu *vcpu)
 
 	if (!vcpu_take_request(&vcpu->v, REQ_APIC_INIT_SIPI))
 		return 0;
-	/* INIT is held while in SMM (SDM 3 31.2), and a SIPI is lost. */
-	if (vcpu->ev.smm.in_smm) {
-		clear_bit(APIC_EVENT_SIPI, events);
-		return 0;
-	}
 	if (test_and_clear_bit(APIC_EVENT_INIT, events))
 		accept_init(vcpu);
 	if (test_and_clear_bit(APIC_EVENT_SIPI, events))

@@ -361,8 +361,10 @@ static long vcpu_get_lapic(struct ioctl_ctx *c)
 		return -EINVAL;
 	if (unlikely(to_x86(c->vcpu)->apic.vapic_addr))
 		irqchip_vapic_read(to_x86(c->vcpu));
-	irqchip_timer_settle(to_x86(c->vcpu));
+	/* A one-shot timer that ends meanwhile would be in neither: its interrupt not yet in IRR, TMCCT 0 already. */
+	irqchip_timer_pause(to_x86(c->vcpu));
 	lapic_get_state(a, c->data);
+	irqchip_timer_resume(to_x86(c->vcpu));
 	return 0;
 }
 

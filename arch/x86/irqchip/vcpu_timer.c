@@ -95,6 +95,27 @@ void irqchip_timer_settle(struct x86_vcpu *vcpu)
 		look_at_countdown(vcpu);
 }
 
+void irqchip_timer_pause(struct x86_vcpu *vcpu)
+{
+	struct lapic *a = &vcpu->apic.lapic;
+	u64 deadline;
+
+	if (!READ_ONCE(a->timer.deadline))
+		return;
+	lapic_out_timer(a, 0);
+	deadline = READ_ONCE(a->timer.deadline);
+	if (deadline && lapic_in_now(a) >= deadline)
+		lapic_timer_fire(a);
+}
+
+void irqchip_timer_resume(struct x86_vcpu *vcpu)
+{
+	u64 deadline = READ_ONCE(vcpu->apic.lapic.timer.deadline);
+
+	if (deadline)
+		lapic_out_timer(&vcpu->apic.lapic, deadline);
+}
+
 void __irqchip_timer_to_host(struct x86_vcpu *vcpu)
 {
 	u64 deadline = READ_ONCE(vcpu->apic.lapic.timer.deadline);

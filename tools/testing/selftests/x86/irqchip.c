@@ -21,6 +21,11 @@ static void eoi_handler(struct guest_frame *f)
 	LAPIC(0xb0) = 0;
 }
 
+static void plain_handler(struct guest_frame *f)
+{
+	count[f->vector]++;
+}
+
 static void pic_handler(struct guest_frame *f)
 {
 	count[f->vector]++;
@@ -331,9 +336,41 @@ TEST_F(irqchip, smi_without_smm)
 		SKIP(return, "this KVM has SMM");
 	vcpu_start(self->vcpu, guest_smi);
 	vcpu_expect(self->vcpu, MSG_SYNC);
-	EXPECT_GE(ioctl(self->vm.fd, KVM_SIGNAL_MSI, &msi), 0);
+	EXPECT_EQ(ioctl(self->vm.fd, KVM_SIGNAL_MSI, &msi), 0);
 	vcpu_expect(self->vcpu, MSG_SYNC);
 	vcpu_expect(self->vcpu, MSG_DONE);
+}
+
+static void guest_held(void)
+{
+	guest_handlers[0x60] = eoi_handler;
+	guest_handlers[2] = plain_handler;
+	LAPIC(0xf0) = 0x1ff;
+	guest_sti();
+	for (;;)
+		guest_sync(count[0x60] << 8 | count[2]);
+}
+
+/* KVM_GUESTDBG_BLOCKIRQ: no interrupt and no NMI while a debugger holds them back, and the guest goes on. */
+TEST_F(irqchip, held_back_by_a_debugger)
+{
+	struct kvm_guest_debug dbg = { .control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_BLOCKIRQ };
+	struct kvm_msi msi = { .address_lo = 0xfee00000, .data = 0x60 };
+	struct test_vcpu *v = self->vcpu;
+
+	if (!(kvm_cap(self->vm.kvm, KVM_CAP_SET_GUEST_DEBUG2) & KVM_GUESTDBG_BLOCKIRQ))
+		SKIP(return, "not offered");
+	vcpu_start(v, guest_held);
+	EXPECT_EQ(0, vcpu_expect(v, MSG_SYNC));
+	ASSERT_EQ(0, ioctl(v->fd, KVM_SET_GUEST_DEBUG, &dbg));
+	ASSERT_EQ(1, ioctl(self->vm.fd, KVM_SIGNAL_MSI, &msi));
+	ASSERT_EQ(0, ioctl(v->fd, KVM_NMI, 0));
+	EXPECT_EQ(0, vcpu_expect(v, MSG_SYNC));
+	EXPECT_EQ(0, vcpu_expect(v, MSG_SYNC));
+	dbg.control = 0;
+	ASSERT_EQ(0, ioctl(v->fd, KVM_SET_GUEST_DEBUG, &dbg));
+	vcpu_expect(v, MSG_SYNC);
+	EXPECT_EQ(0x101, vcpu_expect(v, MSG_SYNC));
 }
 
 static void guest_msi(void)

@@ -58,11 +58,6 @@ void lapic_out_nmi(struct lapic *a)
 	cpu_of(a)->nmis++;
 }
 
-void lapic_out_smi(struct lapic *a)
-{
-	cpu_of(a)->smis++;
-}
-
 void lapic_out_init(struct lapic *a)
 {
 	cpu_of(a)->inits++;

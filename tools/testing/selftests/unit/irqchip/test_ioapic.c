@@ -225,6 +225,11 @@ static void check_rtc(void)
 	ok(ioapic_set_irq(&m.io, 8, 0, true, true) == 1, "handled");
 	ioapic_set_irq(&m.io, 8, 0, false, true);
 	lapic_ack(lapic(0));
+	ok(ioapic_set_irq(&m.io, 8, 0, true, true) == 0, "in service once more");
+	lapic_eoi(lapic(0));
+	ok(ioapic_set_irq(&m.io, 8, 0, true, true) == 1, "raised again without having been lowered");
+	ioapic_set_irq(&m.io, 8, 0, false, true);
+	lapic_ack(lapic(0));
 	ok(ioapic_set_irq(&m.io, 8, 0, true, false) == 1, "only those who ask are told");
 	machine_free();
 }
