@@ -63,7 +63,8 @@ static long steal_time(struct x86_vm *vm)
 static long guest_debug2(struct x86_vm *vm)
 {
 	return KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_SW_BP |
-	       KVM_GUESTDBG_USE_HW_BP | KVM_GUESTDBG_INJECT_DB | KVM_GUESTDBG_INJECT_BP;
+	       KVM_GUESTDBG_USE_HW_BP | KVM_GUESTDBG_INJECT_DB | KVM_GUESTDBG_INJECT_BP |
+	       KVM_GUESTDBG_BLOCKIRQ;
 }
 
 static long vm_types(struct x86_vm *vm)

@@ -77,6 +77,26 @@ static void update_xsave_sizes(struct x86_vcpu *vcpu, struct vcpu_cpuid *c)
 		e->ebx = xstate_area_size(vcpu->fpu.xcr0 | vcpu->fpu.xss, true);
 }
 
+/* The lowest leaf that says KVM, or 0: they move up when a VMM puts Hyper-V's in front of them. */
+static u32 find_kvm_base(const struct vcpu_cpuid *c)
+{
+	const struct kvm_cpuid_entry2 *e;
+	u32 base = 0;
+
+	for (e = c->entry; e < c->entry + c->nent; e++) {
+		if ((e->function & 0xffff00ff) == 0x40000000 && e->ebx == KVM_SIGNATURE_EBX &&
+		    e->ecx == KVM_SIGNATURE_ECX && e->edx == KVM_SIGNATURE_EDX &&
+		    (!base || e->function < base))
+			base = e->function;
+	}
+	return base;
+}
+
+static struct kvm_cpuid_entry2 *kvm_features_entry(struct vcpu_cpuid *c)
+{
+	return c->kvm_base ? find(c, c->kvm_base | (KVM_CPUID_FEATURES & 0xff), 0) : NULL;
+}
+
 /* Bits of CPUID that mirror the state of the vCPU. */
 static void update_runtime(struct x86_vcpu *vcpu, struct vcpu_cpuid *c)
 {
@@ -97,7 +117,7 @@ static void update_runtime(struct x86_vcpu *vcpu, struct vcpu_cpuid *c)
 	if (e && (e->ecx & BIT(X86_FEATURE_PKU & 31)))
 		set_bit_of(&e->ecx, BIT(X86_FEATURE_OSPKE & 31), cr4 & X86_CR4_PKE);
 	/* api.rst, KVM_CAP_X86_DISABLE_EXITS: who halts without an exit cannot be kicked awake. */
-	e = find(c, c->kvm_base | (KVM_CPUID_FEATURES & 0xff), 0);
+	e = kvm_features_entry(c);
 	if (e && (vcpu_vm(vcpu)->disabled_exits & KVM_X86_DISABLE_EXITS_HLT))
 		e->eax &= ~BIT(KVM_FEATURE_PV_UNHALT);
 	update_xsave_sizes(vcpu, c);
@@ -200,21 +220,6 @@ static bool vendor_reads_zero(const struct kvm_cpuid_entry2 *e)
 	return e && (e->ebx == 0x68747541 || e->ebx == 0x6f677948);
 }
 
-/* The lowest leaf that says KVM, or 0: they move up when a VMM puts Hyper-V's in front of them. */
-static u32 find_kvm_base(const struct vcpu_cpuid *c)
-{
-	const struct kvm_cpuid_entry2 *e;
-	u32 base = 0;
-
-	for (e = c->entry; e < c->entry + c->nent; e++) {
-		if ((e->function & 0xffff00ff) == 0x40000000 && e->ebx == KVM_SIGNATURE_EBX &&
-		    e->ecx == KVM_SIGNATURE_ECX && e->edx == KVM_SIGNATURE_EDX &&
-		    (!base || e->function < base))
-			base = e->function;
-	}
-	return base;
-}
-
 static void derive_ranges(struct vcpu_cpuid *c)
 {
 	struct kvm_cpuid_entry2 *e = find(c, 0, 0);
@@ -226,7 +231,7 @@ static void derive_ranges(struct vcpu_cpuid *c)
 
 	c->kvm_base = find_kvm_base(c);
 	c->kvm_features = 0;
-	e = c->kvm_base ? find(c, c->kvm_base | 1, 0) : NULL;
+	e = kvm_features_entry(c);
 	if (e)
 		c->kvm_features = e->eax;
 }
@@ -300,6 +305,7 @@ int cpuid_set(struct x86_vcpu *vcpu, struct kvm_cpuid_entry2 *e, unsigned int ne
 		goto out;
 	if (c->ran) {
 		cpuid_runtime_update(vcpu);
+		new->kvm_base = find_kvm_base(new);
 		update_runtime(vcpu, new);
 		if (!tables_equal(c, new))
 			goto out;
@@ -324,8 +330,7 @@ out:
 
 bool cpuid_fault(struct x86_vcpu *vcpu)
 {
-	return unlikely(vcpu->msr.misc_features) && st_read(vcpu, ST_CS)->cpl > 0 &&
-	       !vcpu->ev.smm.in_smm;
+	return unlikely(vcpu->msr.misc_features) && st_read(vcpu, ST_CS)->cpl > 0;
 }
 
 /*

@@ -155,6 +155,6 @@ IOCTL_TABLE(cpuid_dev_ioctls);
 static const struct ioctl_row cpuid_vcpu_ioctls_rows[] = {
 	{ KVM_SET_CPUID,	IOC_RAW | IOC_VCPU | IOC_SRCU, set_cpuid },
 	{ KVM_SET_CPUID2,	IOC_RAW | IOC_VCPU | IOC_SRCU, set_cpuid2 },
-	{ KVM_GET_CPUID2,	IOC_RAW | IOC_VCPU_NOLOAD, get_cpuid2 },
+	{ KVM_GET_CPUID2,	IOC_RAW | IOC_VCPU_STATE, get_cpuid2 },
 };
 IOCTL_TABLE(cpuid_vcpu_ioctls);

@@ -224,6 +224,16 @@ static long inject_for_user(struct x86_vcpu *vcpu, u32 control)
 	return 0;
 }
 
+/* Lent, and a signal came before the entry: what is changed now must not be taken for the guest's afterwards. */
+static void debug_unlend(struct x86_vcpu *vcpu)
+{
+	if (!vcpu->debug.lent)
+		return;
+	vcpu->debug.lent = false;
+	vendor_call(set_dr6)(vcpu, DR6_FIXED);
+	vendor_call(update_intercepts)(vcpu);
+}
+
 static long set_guest_debug(struct ioctl_ctx *c)
 {
 	struct x86_vcpu *vcpu = to_x86(c->vcpu);
@@ -235,6 +245,7 @@ static long set_guest_debug(struct ioctl_ctx *c)
 
 	if (ret)
 		return ret;
+	debug_unlend(vcpu);
 	/* The TF that we set goes with the single step. */
 	if (debug_single_step(d))
 		st_write(vcpu, ST_RFLAGS)->rflags &= ~(u64)X86_EFLAGS_TF;
@@ -269,6 +280,7 @@ static long set_debugregs(struct ioctl_ctx *c)
 
 	if (k->flags || k->dr6 >> 32 || k->dr7 >> 32)
 		return -EINVAL;
+	debug_unlend(vcpu);
 	memcpy(d->db, k->db, sizeof(d->db));
 	debug_set_dr(vcpu, 6, k->dr6);
 	debug_set_dr(vcpu, 7, k->dr7);

@@ -283,12 +283,18 @@ static bool inject_first(struct x86_vcpu *vcpu)
 	return true;
 }
 
+/* By a debugger. Then no window is wanted either: it would open at once, for ever. */
+static bool held_back(const struct x86_vcpu *vcpu)
+{
+	return vcpu->debug.control & KVM_GUESTDBG_BLOCKIRQ;
+}
+
 static bool inject_nmi(struct x86_vcpu *vcpu, bool slot_free)
 {
 	struct x86_events *e = &vcpu->ev;
 	bool done = false;
 
-	if (!e->nmi.pending)
+	if (!e->nmi.pending || held_back(vcpu))
 		return false;
 	if (slot_free && event_nmi_allowed(vcpu)) {
 		e->nmi.pending--;
@@ -323,6 +329,7 @@ static void inject_irq(struct x86_vcpu *vcpu, bool slot_free)
 		waiting = irqchip_irq_to_inject(vcpu);
 	}
 	waiting |= event_user_wants_window(vcpu);
+	waiting &= !held_back(vcpu);
 	if (waiting != e->irq_window) {
 		e->irq_window = waiting;
 		vendor_call(irq_window)(vcpu, waiting);

@@ -55,12 +55,6 @@ struct x86_events {
 		u8	pending;	/* [own thread] 0..2 */
 		atomic_t queued;	/* from any thread, moved to pending by REQ_NMI */
 	} nmi;
-	struct {
-		bool	pending;
-		bool	in_smm;
-		bool	inside_nmi;
-		u64	smbase;
-	} smm;
 	bool	triple_fault;
 	bool	check;		/* event_inject() has something to look at */
 	bool	armed;		/* the vendor's inject() was called since the last exit */

@@ -47,10 +47,6 @@ void event_get(struct x86_vcpu *vcpu, struct kvm_vcpu_events *e)
 	e->nmi.pending = vcpu->ev.nmi.pending != 0;
 	e->nmi.masked = vendor_call(nmi_masked)(vcpu);
 
-	e->smi.smm = vcpu->ev.smm.in_smm;
-	e->smi.pending = vcpu->ev.smm.pending;
-	e->smi.smm_inside_nmi = vcpu->ev.smm.inside_nmi;
-
 	e->flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW;
 	if (vm->exception_payload)
 		e->flags |= KVM_VCPUEVENT_VALID_PAYLOAD;

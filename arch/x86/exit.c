@@ -88,7 +88,6 @@ verdict_t exit_halt(struct x86_vcpu *vcpu)
 {
 	vcpu->v.stats.halt_exits++;
 	if (irqchip_lapic_in_kernel(vcpu_vm(vcpu))) {
-		vcpu->ev.halt_if = st_read(vcpu, ST_RFLAGS)->rflags & X86_EFLAGS_IF;
 		vcpu->mp_state = KVM_MP_STATE_HALTED;
 		return VERDICT_RESUME;
 	}
@@ -177,6 +176,23 @@ static int noted_gpr(struct x86_vcpu *vcpu, u8 opcode, int nr)
 	return i->rm;
 }
 
+/* Without an in-kernel APIC userspace wants to know of a lowered TPR (KVM_EXIT_SET_TPR). */
+static verdict_t report_tpr(struct x86_vcpu *vcpu, u64 old, verdict_t v)
+{
+	if (v != VERDICT_RESUME || irqchip_lapic_in_kernel(vcpu_vm(vcpu)) || keel_get_cr8(vcpu) >= old)
+		return v;
+	vcpu->v.run->exit_reason = KVM_EXIT_SET_TPR;
+	return VERDICT_USER;
+}
+
+/* Met for the first time: nobody has decoded it yet. */
+static verdict_t emulate_cr8_write(struct x86_vcpu *vcpu)
+{
+	u64 old = keel_get_cr8(vcpu);
+
+	return report_tpr(vcpu, old, keel_exit_emulate(vcpu));
+}
+
 verdict_t keel_exit_cr_write(struct x86_vcpu *vcpu, int cr, int reg)
 {
 	u64 val;
@@ -185,7 +201,7 @@ verdict_t keel_exit_cr_write(struct x86_vcpu *vcpu, int cr, int reg)
 	if (reg < 0)
 		reg = noted_gpr(vcpu, 0x22, cr);
 	if (reg < 0)
-		return keel_exit_emulate(vcpu);
+		return cr == 8 ? emulate_cr8_write(vcpu) : keel_exit_emulate(vcpu);
 	val = gpr_mode(vcpu, reg);
 	trace_kvm_cr(1, cr, val);
 	switch (cr) {
@@ -212,7 +228,6 @@ verdict_t keel_exit_cr_write(struct x86_vcpu *vcpu, int cr, int reg)
 }
 KEEL_EXPORT(keel_exit_cr_write);
 
-/* Without an in-kernel APIC userspace wants to know of a lowered TPR (KVM_EXIT_SET_TPR). */
 verdict_t exit_cr8_write(struct x86_vcpu *vcpu, u64 val)
 {
 	u64 old = keel_get_cr8(vcpu);
@@ -224,10 +239,7 @@ verdict_t exit_cr8_write(struct x86_vcpu *vcpu, u64 val)
 	}
 	v = skip(vcpu);
 	vcpu->ev.check = true;
-	if (v != VERDICT_RESUME || irqchip_lapic_in_kernel(vcpu_vm(vcpu)) || old <= val)
-		return v;
-	vcpu->v.run->exit_reason = KVM_EXIT_SET_TPR;
-	return VERDICT_USER;
+	return report_tpr(vcpu, old, v);
 }
 
 verdict_t keel_exit_cr_read(struct x86_vcpu *vcpu, int cr, int reg)

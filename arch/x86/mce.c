@@ -129,6 +129,13 @@ static void report(u64 *bank, const struct kvm_x86_mce *m)
 	bank[BANK_STATUS] = m->status | over;
 }
 
+/* Uncorrected, but nothing is to be done: told by a CMCI, which nobody has here, and not by #MC (SDM 3B 16.6.3). */
+static bool needs_no_action(const struct kvm_x86_mce *m)
+{
+	return !m->mcg_status && (m->status & MCI_STATUS_UC) &&
+	       !(m->status & (MCI_STATUS_PCC | MCI_STATUS_S | MCI_STATUS_AR));
+}
+
 int vcpu_mce_inject(struct x86_vcpu *vcpu, const struct kvm_x86_mce *m)
 {
 	u64 cap = vcpu->msr.mcg_cap, *bank;
@@ -137,6 +144,10 @@ int vcpu_mce_inject(struct x86_vcpu *vcpu, const struct kvm_x86_mce *m)
 		return -EINVAL;
 	bank = &vcpu->msr.mce[array_index_nospec(m->bank, MCE_BANKS) * BANK_REGS];
 
+	if (needs_no_action(m)) {
+		report(bank, m);
+		return 0;
+	}
 	if (!(m->status & MCI_STATUS_UC)) {
 		/* A corrected error never overwrites an uncorrected one. */
 		if ((bank[BANK_STATUS] & MCI_STATUS_VAL) && (bank[BANK_STATUS] & MCI_STATUS_UC))
@@ -152,7 +163,7 @@ int vcpu_mce_inject(struct x86_vcpu *vcpu, const struct kvm_x86_mce *m)
 		return 0;
 	if ((vcpu->msr.mcg_status & MCG_STATUS_MCIP) ||
 	    !(st_read(vcpu, ST_CR)->cr4 & X86_CR4_MCE)) {
-		vcpu_request(&vcpu->v, REQ_TRIPLE_FAULT);
+		vcpu->ev.triple_fault = vcpu->ev.check = true;
 		return 0;
 	}
 	vcpu->msr.mcg_status = m->mcg_status;

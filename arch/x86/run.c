@@ -54,8 +54,6 @@ static verdict_t handle_requests(struct x86_vcpu *vcpu)
 		pvclock_update(vcpu);
 	if (vcpu_take_request(v, REQ_STEAL_UPDATE))
 		pvclock_steal_update(vcpu);
-	if (vcpu_take_request(v, REQ_TRIPLE_FAULT))
-		vcpu->ev.triple_fault = vcpu->ev.check = true;
 	if (vcpu_take_request(v, REQ_NMI))
 		event_collect_nmis(vcpu);
 	if (vcpu_take_request(v, REQ_INTERCEPTS))
@@ -205,6 +203,8 @@ static verdict_t enter_guest(struct x86_vcpu *vcpu)
 /* Not runnable: halted, or an AP that waits for INIT and SIPI. */
 static verdict_t wait_to_run(struct x86_vcpu *vcpu)
 {
+	/* Here, since not only HLT leads here: userspace may have set HALTED, and RFLAGS after that. */
+	WRITE_ONCE(vcpu->ev.halt_if, st_read(vcpu, ST_RFLAGS)->rflags & X86_EFLAGS_IF);
 	if (vcpu->apic.countdown_tsc)
 		__irqchip_timer_to_host(vcpu);
 	vcpu_halt(&vcpu->v);
@@ -253,6 +253,9 @@ static long run_loop(struct x86_vcpu *vcpu)
 			vcpu->v.stats.request_irq_exits++;
 			return VERDICT_USER;
 		}
+		/* Nothing that is saved after a signal knows that this exit is owed: it comes first. */
+		if (unlikely(vcpu_test_request(&vcpu->v, REQ_IOAPIC_EOI_EXIT)))
+			continue;
 		if (keel_xfer_work_pending() && keel_xfer_handle_work())
 			return signal_exit(vcpu);
 	}
@@ -267,7 +270,7 @@ static void fill_run(struct x86_vcpu *vcpu)
 	run->cr8 = keel_get_cr8(vcpu);
 	run->apic_base = irqchip_apic_base(vcpu);
 	run->ready_for_interrupt_injection = irqchip_ready_for_user_irq(vcpu);
-	run->flags = vcpu->ev.smm.in_smm ? KVM_RUN_X86_SMM : 0;
+	run->flags = 0;
 }
 
 /* An AP before INIT and SIPI: sleep, and let userspace look at it once afterwards. */
@@ -314,17 +317,23 @@ static long run_prepared(struct x86_vcpu *vcpu)
 		return -EINTR;
 	run->exit_reason = KVM_EXIT_UNKNOWN;
 	vcpu->cpuid.ran = true;
+	/* kvm_run is userspace's: the window may have become wanted since the last run. */
+	if (unlikely(event_user_wants_window(vcpu)) && !vcpu->ev.irq_window)
+		vcpu->ev.check = true;
 	return run_loop(vcpu);
 }
 
 long arch_vcpu_run(struct vcpu *v)
 {
 	struct x86_vcpu *vcpu = to_x86(v);
-	sigset_t saved;
 	long ret;
 
+	/*
+	 * What the caller blocks ends the guest, and no more: real_blocked keeps whoever sends it from taking the
+	 * default action at once, which may be the end of the process or nothing at all.
+	 */
 	if (v->sigset_active)
-		sigprocmask(SIG_SETMASK, &v->sigset, &saved);
+		sigprocmask(SIG_SETMASK, &v->sigset, &current->real_blocked);
 
 	fpu_load_guest(vcpu);
 	ret = run_prepared(vcpu);
@@ -333,8 +342,10 @@ long arch_vcpu_run(struct vcpu *v)
 	if (unlikely(v->run->kvm_valid_regs))
 		sync_regs_store(vcpu);
 
-	if (v->sigset_active)
-		sigprocmask(SIG_SETMASK, &saved, NULL);
+	if (v->sigset_active) {
+		sigprocmask(SIG_SETMASK, &current->real_blocked, NULL);
+		sigemptyset(&current->real_blocked);
+	}
 	return ret == VERDICT_USER ? 0 : ret;
 }
 
@@ -366,5 +377,5 @@ bool arch_vcpu_may_poll(struct vcpu *v)
 
 unsigned int arch_vcpu_as(const struct vcpu *v)
 {
-	return container_of(v, struct x86_vcpu, v)->ev.smm.in_smm ? 1 : 0;
+	return 0;
 }

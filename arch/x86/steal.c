@@ -68,6 +68,10 @@ void pvclock_steal_update(struct x86_vcpu *vcpu)
 	v->steal_last = now;
 	vm_write_guest(vm, 0, gpa + offsetof(struct kvm_steal_time, steal), &st.steal,
 		       sizeof(st.steal));
+	/* It runs. What another KVM may have left there would be believed for ever. */
+	st.preempted = 0;
+	vm_write_guest(vm, 0, gpa + offsetof(struct kvm_steal_time, preempted), &st.preempted,
+		       sizeof(st.preempted));
 	smp_wmb();	/* the data before even */
 	st.version++;
 	vm_write_guest(vm, 0, gpa + offsetof(struct kvm_steal_time, version), &st.version,

@@ -27,7 +27,6 @@ enum {
 	REQ_NMI,			/* ev.nmi.queued is not 0 */
 	REQ_CLOCK_UPDATE,		/* write the kvmclock page */
 	REQ_MASTERCLOCK_UPDATE,		/* the VM's master clock is to be recomputed */
-	REQ_TRIPLE_FAULT,
 	REQ_MMU_ROOT,			/* the root was replaced: load it again */
 	REQ_SCAN_IOAPIC,		/* recompute EOI exits */
 	REQ_IOAPIC_EOI_EXIT,		/* KVM_EXIT_IOAPIC_EOI is owed */

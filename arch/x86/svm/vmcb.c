@@ -193,11 +193,12 @@ void svm_fetch(struct x86_vcpu *vcpu, u32 groups)
 static void flush_cr(struct svm_vcpu *svm, const struct x86_regs *r)
 {
 	struct svm_vmcb_save *s = &svm->vmcb->save;
-	u64 hidden = r->cr0 & CR0_HIDDEN;
+	bool as_is = vcpu_vm(&svm->x)->disabled_quirks & KVM_X86_QUIRK_CD_NW_CLEARED;
+	u64 hidden = as_is ? 0 : r->cr0 & CR0_HIDDEN;
 	u64 forced = cr4_read_shadow() & X86_CR4_MCE & ~r->cr4;
 	bool views_changed = !hidden != !svm->cr0_hidden || !forced != !svm->cr4_forced;
 
-	s->cr0 = r->cr0 & ~CR0_HIDDEN;
+	s->cr0 = r->cr0 & ~hidden;
 	s->cr2 = r->cr2;
 	s->cr4 = r->cr4 | forced;
 	svm->cr0_hidden = hidden;

@@ -221,6 +221,11 @@ static verdict_t exit_db(struct x86_vcpu *vcpu, u32 info)
 {
 	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_PRIV_SW_EXCEPTION)
 		st_write(vcpu, ST_RIP)->rip += vmcs_read32(VM_EXIT_INSTRUCTION_LEN);
+	else if (st_read(vcpu, ST_RFLAGS)->rflags & X86_EFLAGS_TF &&
+		 vmx_intr_state(to_vmx(vcpu)) & (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS))
+		/* The exit took the trap, and an entry in a shadow with TF set wants it pending (SDM 3C 27.3.1.5). */
+		vmcs_write(GUEST_PENDING_DBG_EXCEPTIONS,
+			   vmcs_read(GUEST_PENDING_DBG_EXCEPTIONS) | DEBUG_BS);
 	return keel_exit_exception(vcpu, X86_TRAP_DB, false, 0, vcpu->exit.info1 & DB_CAUSES);
 }
 

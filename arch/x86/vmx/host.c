@@ -114,7 +114,6 @@ static void save_host(struct vmx_vcpu *vmx)
 	rdmsrq(MSR_FS_BASE, h->fs_base);
 	rdmsrq(MSR_KERNEL_GS_BASE, h->gs_base);
 	h->had_ldt = keel_task_has_ldt();
-	rdmsrq(MSR_IA32_DEBUGCTLMSR, h->debugctl);
 	if (h->fs_base != h->vmcs_fs_base) {
 		h->vmcs_fs_base = h->fs_base;
 		vmcs_write(HOST_FS_BASE, h->fs_base);
@@ -152,6 +151,8 @@ void vmx_host_enter(struct vmx_vcpu *vmx)
 		vmx->tsc_aux = vmx->x.msr.tsc_aux;
 		wrmsrq(MSR_TSC_AUX, vmx->tsc_aux);
 	}
+	/* Each exit clears it, and perf changes it from interrupts: so each time. */
+	rdmsrq(MSR_IA32_DEBUGCTLMSR, h->debugctl);
 }
 
 static void restore_selectors(const struct vmx_host *h)

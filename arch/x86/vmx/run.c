@@ -25,7 +25,8 @@ static_assert(FIELD_HOST_RSP == HOST_RSP);
 static void switch_perf(bool to_guest)
 {
 	struct perf_guest_switch_msr *m;
-	int i, nr;
+	/* Where perf has no PMU it says nothing of the number. */
+	int i, nr = 0;
 
 	m = perf_guest_get_msrs(&nr, NULL);
 	for (i = 0; i < nr; i++)

@@ -16,7 +16,6 @@
 /* Caching is the host's business: EPT gives guest memory its type. */
 #define CR0_HIDDEN	(X86_CR0_CD | X86_CR0_NW)
 
-#define DEBUG_BS	BIT(14)		/* GUEST_PENDING_DBG_EXCEPTIONS */
 
 u32 vmx_intr_state(struct vmx_vcpu *vmx)
 {
@@ -52,13 +51,15 @@ static void flush_shadow(struct vmx_vcpu *vmx)
 {
 	const struct x86_regs *r = st_read(&vmx->x, ST_RFLAGS | ST_SHADOW);
 	u32 state = vmx_intr_state(vmx) & ~(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS);
+	/* The trap of a debugger's step is not due before the instruction: no shadow, or it would have to be pending. */
+	u8 shadow = debug_single_step(&vmx->x.debug) ? 0 : r->int_shadow;
 	unsigned long pending;
 
-	if (likely(!r->int_shadow && vmx_intr_state(vmx) == state))
+	if (likely(!shadow && vmx_intr_state(vmx) == state))
 		return;
-	if (r->int_shadow & SHADOW_MOV_SS)
+	if (shadow & SHADOW_MOV_SS)
 		state |= GUEST_INTR_STATE_MOV_SS;
-	else if (r->int_shadow && r->rflags & X86_EFLAGS_IF)
+	else if (shadow && r->rflags & X86_EFLAGS_IF)
 		state |= GUEST_INTR_STATE_STI;
 	vmx_set_intr_state(vmx, state);
 
@@ -198,6 +199,10 @@ void vmx_flush(struct x86_vcpu *vcpu, u32 groups)
 		vmcs_write(GUEST_RFLAGS, r->rflags);
 	if (groups & (ST_SHADOW | ST_RFLAGS))
 		flush_shadow(vmx);
+	/* Halted without an exit: who is given another place to go on at, or flags, is awake. */
+	if (unlikely(vcpu_vm(vcpu)->disabled_exits & KVM_X86_DISABLE_EXITS_HLT) &&
+	    groups & (ST_RIP | ST_RFLAGS))
+		vmcs_write(GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_ACTIVE);
 	if (likely(!(groups & ~(ST_RIP | ST_RSP | ST_RFLAGS | ST_SHADOW))))
 		return;
 	if (groups & ST_CR)

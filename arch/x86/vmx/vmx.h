@@ -14,6 +14,7 @@ void vmx_fetch(struct x86_vcpu *vcpu, u32 groups);
 #include "arch/x86/vmx/vmcs.h"
 #include "arch/x86/vmx/vmenter.h"
 
+#define DEBUG_BS	BIT(14)		/* GUEST_PENDING_DBG_EXCEPTIONS */
 #define VMX_PML_ENTRIES	512	/* SDM 3C 25.6.15 */
 #define VMX_TSC_FRAC_BITS	48	/* TSC multiplier (SDM 3C 26.6.5) */
 

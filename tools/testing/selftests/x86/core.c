@@ -128,17 +128,20 @@ TEST(create_vcpu_errors)
 TEST(create_vcpu_without_fds)
 {
 	struct rlimit old, none = { 3, 0 };
+	enum test_irqchip chip;
 	struct test_vm vm;
 
-	vm_create(&vm, TEST_IRQCHIP_NONE);
 	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &old));
 	none.rlim_max = old.rlim_max;
-	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &none));
-	EXPECT_ERR(EMFILE, ioctl(vm.fd, KVM_CREATE_VCPU, 1));
-	EXPECT_ERR(EMFILE, ioctl(vm.kvm, KVM_CREATE_VM, 0));
-	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &old));
-	EXPECT_GE(ioctl(vm.fd, KVM_CREATE_VCPU, 1), 0);
-	vm_destroy(&vm);
+	for (chip = TEST_IRQCHIP_NONE; chip <= TEST_IRQCHIP_FULL; chip++) {
+		vm_create(&vm, chip);
+		ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &none));
+		EXPECT_ERR(EMFILE, ioctl(vm.fd, KVM_CREATE_VCPU, 1));
+		EXPECT_ERR(EMFILE, ioctl(vm.kvm, KVM_CREATE_VM, 0));
+		ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &old));
+		EXPECT_GE(ioctl(vm.fd, KVM_CREATE_VCPU, 1), 0);
+		vm_destroy(&vm);
+	}
 }
 
 TEST(another_mm)
@@ -370,6 +373,51 @@ TEST(signal_mask)
 	EXPECT_EQ(SIGUSR2, sigtimedwait(&set, NULL, &now));
 	EXPECT_EQ(0, set_mask(vcpu->fd, NULL, 0));
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	vm_destroy(&vm);
+}
+
+struct later {
+	pthread_t target;
+	int sig;
+};
+
+static void *send_to_a_guest(void *arg)
+{
+	struct later *l = arg;
+
+	usleep(50000);
+	pthread_kill(l->target, l->sig);
+	return NULL;
+}
+
+/* The same while the guest runs, for signals whose default action is the end of the process, and nothing at all. */
+TEST(signal_mask_and_default_actions)
+{
+	static const int sigs[] = { SIGTERM, SIGURG };
+	struct timespec now = {};
+	struct test_vcpu *vcpu;
+	struct test_vm vm;
+	uint64_t none = 0;
+	pthread_t thread;
+	sigset_t set;
+	int i;
+
+	vm_create(&vm, TEST_IRQCHIP_NONE);
+	vcpu = vcpu_create(&vm, 0);
+	vcpu_start(vcpu, guest_spin);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGURG);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	ASSERT_EQ(0, set_mask(vcpu->fd, &none, 8));
+	for (i = 0; i < 2; i++) {
+		struct later l = { pthread_self(), sigs[i] };
+
+		ASSERT_EQ(0, pthread_create(&thread, NULL, send_to_a_guest, &l));
+		EXPECT_ERR(EINTR, ioctl(vcpu->fd, KVM_RUN, 0));
+		pthread_join(thread, NULL);
+		EXPECT_EQ(sigs[i], sigtimedwait(&set, NULL, &now));
+	}
 	vm_destroy(&vm);
 }
 

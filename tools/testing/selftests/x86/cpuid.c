@@ -6,6 +6,8 @@
 #include "kselftest_harness.h"
 #include "testvm.h"
 
+#define PV_UNHALT	7	/* bit of leaf 0x40000001 */
+
 struct table { struct kvm_cpuid2 c; struct kvm_cpuid_entry2 e[300]; };
 
 FIXTURE(cpuid)
@@ -345,6 +347,45 @@ TEST_F(cpuid, frozen_by_the_first_run)
 	EXPECT_ERR(EINVAL, ioctl(self->v->fd, KVM_SET_CPUID2, &t));
 	ask(self->v, 0, 0);
 	EXPECT_EQ(self->t.e[0].ebx, regs.b);
+}
+
+/* KVM_CAP_X86_DISABLE_EXITS takes KVM_FEATURE_PV_UNHALT from the guest, and nothing from a table without KVM's leaves. */
+TEST(halt_without_exit)
+{
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_X86_DISABLE_EXITS, .args = { KVM_X86_DISABLE_EXITS_HLT } };
+	struct table t = { .c.nent = 256 }, own;
+	struct kvm_cpuid_entry2 *e;
+	struct test_vcpu *v;
+	struct test_vm vm;
+	unsigned int i, kvm_leaves;
+
+	for (kvm_leaves = 0; kvm_leaves < 2; kvm_leaves++) {
+		vm_create(&vm, TEST_IRQCHIP_FULL);
+		if (!(kvm_cap(vm.fd, KVM_CAP_X86_DISABLE_EXITS) & KVM_X86_DISABLE_EXITS_HLT))
+			SKIP(return, "HLT always exits");
+		ASSERT_EQ(0, ioctl(vm.fd, KVM_ENABLE_CAP, &cap));
+		v = vcpu_create(&vm, 0);
+		t.c.nent = 256;
+		ASSERT_EQ(0, ioctl(vm.kvm, KVM_GET_SUPPORTED_CPUID, &t));
+		memset(&own, 0, sizeof(own));
+		for (i = 0; i < t.c.nent; i++)
+			if (kvm_leaves || t.e[i].function >> 8 != 0x400000)
+				own.e[own.c.nent++] = t.e[i];
+		e = leaf(&own, 1, 0);
+		ASSERT_NE(NULL, e);
+		e->eax |= 1 << PV_UNHALT;	/* there a part of the model */
+		ASSERT_EQ(0, ioctl(v->fd, KVM_SET_CPUID2, &own));
+		vcpu_start(v, guest_asks);
+		ask(v, 1, 0);
+		EXPECT_EQ(e->eax, regs.a);
+		if (kvm_leaves) {
+			ask(v, 0x40000001, 0);
+			EXPECT_NE(0, regs.a);
+			EXPECT_FALSE(regs.a & 1 << PV_UNHALT);
+		}
+		EXPECT_EQ(0, ioctl(v->fd, KVM_SET_CPUID2, &own));
+		vm_destroy(&vm);
+	}
 }
 
 TEST_HARNESS_MAIN

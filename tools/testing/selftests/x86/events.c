@@ -172,6 +172,60 @@ TEST_F(events, interrupt_window)
 	EXPECT_EQ(EINVAL, errno);
 }
 
+static void guest_short_window(void)
+{
+	guest_sync(1);
+	__asm__ volatile("sti; nop; cli");
+	guest_sync(2);
+}
+
+/* A window that is wanted only when the guest is about to go on, and that is open for one instruction. */
+TEST_F(events, short_interrupt_window)
+{
+	struct test_vcpu *v = self->vcpu;
+
+	vcpu_start(v, guest_short_window);
+	EXPECT_EQ(1, vcpu_expect(v, MSG_SYNC));
+	v->run->request_interrupt_window = 1;
+	ASSERT_EQ(MSG_NONE, vcpu_run(v, NULL));
+	EXPECT_EQ(KVM_EXIT_IRQ_WINDOW_OPEN, v->run->exit_reason);
+	v->run->request_interrupt_window = 0;
+	EXPECT_EQ(2, vcpu_expect(v, MSG_SYNC));
+}
+
+#define set_tpr(v) __asm__ volatile("mov %0, %%cr8" : : "r" ((uint64_t)(v)))
+
+static void guest_tpr(void)
+{
+	set_tpr(9);
+	guest_sync(1);
+	set_tpr(5);
+	guest_sync(2);
+	set_tpr(5);
+	guest_sync(3);
+	set_tpr(0);
+	guest_done();
+}
+
+/* Without an in-kernel APIC userspace hears of each TPR that was lowered, the first time round as well. */
+TEST_F(events, lowered_tpr)
+{
+	struct test_vcpu *v = self->vcpu;
+
+	vcpu_start(v, guest_tpr);
+	EXPECT_EQ(1, vcpu_expect(v, MSG_SYNC));
+	EXPECT_EQ(9, v->run->cr8);
+	ASSERT_EQ(MSG_NONE, vcpu_run(v, NULL));
+	EXPECT_EQ(KVM_EXIT_SET_TPR, v->run->exit_reason);
+	EXPECT_EQ(5, v->run->cr8);
+	EXPECT_EQ(2, vcpu_expect(v, MSG_SYNC));
+	EXPECT_EQ(3, vcpu_expect(v, MSG_SYNC));
+	ASSERT_EQ(MSG_NONE, vcpu_run(v, NULL));
+	EXPECT_EQ(KVM_EXIT_SET_TPR, v->run->exit_reason);
+	EXPECT_EQ(0, v->run->cr8);
+	vcpu_expect(v, MSG_DONE);
+}
+
 static volatile uint64_t db_count, db_dr6;
 
 static void guest_db(struct guest_frame *f)

@@ -240,6 +240,57 @@ TEST_F(signals, halted)
 	EXPECT_EQ(1, vcpu_expect(self->v, MSG_SYNC));
 }
 
+static void guest_awake(void)
+{
+	guest_handlers[0x40] = on_irq;
+	*(volatile uint32_t *)0xfee000f0ull = 0x1ff;
+	guest_sti();
+	for (;;)
+		guest_sync(irqs);
+}
+
+/* HALTED as it comes with a saved state: by ioctl, on a vCPU that has not executed HLT, RFLAGS before or after it. */
+TEST_F(signals, set_to_halted)
+{
+	struct kvm_msi msi = { .address_lo = 0xfee00000, .data = 0x40 };
+	struct kvm_mp_state halted = { KVM_MP_STATE_HALTED }, mp;
+	struct kvm_regs r;
+	struct sender s;
+
+	if (variant->irqchip == TEST_IRQCHIP_NONE)
+		SKIP(return, "HLT goes to userspace");
+	irqs = 0;
+	vcpu_start(self->v, guest_awake);
+	EXPECT_EQ(0, vcpu_expect(self->v, MSG_SYNC));
+	self->v->run->immediate_exit = 1;	/* the port write is complete */
+	ASSERT_ERR(EINTR, ioctl(self->v->fd, KVM_RUN, 0));
+	self->v->run->immediate_exit = 0;
+	ASSERT_EQ(0, ioctl(self->v->fd, KVM_SET_MP_STATE, &halted));
+	send_later(&s, SIGUSR1, 30 * MS);
+	ASSERT_ERR(EINTR, ioctl(self->v->fd, KVM_RUN, 0));
+	pthread_join(s.thread, NULL);
+	EXPECT_LT(0, ioctl(self->vm.fd, KVM_SIGNAL_MSI, &msi));
+	EXPECT_EQ(1, vcpu_expect(self->v, MSG_SYNC));
+
+	/* With interrupts off it sleeps on. */
+	self->v->run->immediate_exit = 1;
+	ASSERT_ERR(EINTR, ioctl(self->v->fd, KVM_RUN, 0));
+	self->v->run->immediate_exit = 0;
+	ASSERT_EQ(0, ioctl(self->v->fd, KVM_SET_MP_STATE, &halted));
+	ASSERT_EQ(0, ioctl(self->v->fd, KVM_GET_REGS, &r));
+	r.rflags &= ~0x200ull;
+	ASSERT_EQ(0, ioctl(self->v->fd, KVM_SET_REGS, &r));
+	EXPECT_LE(0, ioctl(self->vm.fd, KVM_SIGNAL_MSI, &msi));
+	send_later(&s, SIGUSR1, 30 * MS);
+	ASSERT_ERR(EINTR, ioctl(self->v->fd, KVM_RUN, 0));
+	pthread_join(s.thread, NULL);
+	ASSERT_EQ(0, ioctl(self->v->fd, KVM_GET_MP_STATE, &mp));
+	EXPECT_EQ(KVM_MP_STATE_HALTED, mp.mp_state);
+	r.rflags |= 0x200;
+	ASSERT_EQ(0, ioctl(self->v->fd, KVM_SET_REGS, &r));
+	vcpu_expect(self->v, MSG_SYNC);
+}
+
 /* An application processor that nobody has started. */
 TEST_F(signals, uninitialized)
 {

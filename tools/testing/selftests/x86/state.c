@@ -218,6 +218,29 @@ TEST_F(state, sregs_follow_cpuid)
 	EXPECT_ERR(EINVAL, ioctl(self->v->fd, KVM_SET_SREGS, &s));
 }
 
+/* OSXSAVE on a CPU without XSAVE is refused, and so is what would be loaded if it were there (CVE-2012-4461). */
+TEST_F(state, osxsave_without_xsave)
+{
+	struct kvm_cpuid2 *c = supported_cpuid(self->vm.kvm);
+	struct kvm_xcrs x = { .nr_xcrs = 1, .xcrs = { { .value = 7 } } };
+	struct kvm_sregs s;
+	unsigned int i;
+
+	for (i = 0; i < c->nent; i++) {
+		if (c->entries[i].function == 1)
+			c->entries[i].ecx &= ~(3u << 26);
+		if (c->entries[i].function == 0xd)
+			memset(&c->entries[i].eax, 0, 4 * sizeof(c->entries[i].eax));
+	}
+	ASSERT_EQ(0, ioctl(self->v->fd, KVM_SET_CPUID2, c));
+	vcpu_start(self->v, guest_nothing);
+	ASSERT_EQ(0, ioctl(self->v->fd, KVM_GET_SREGS, &s));
+	s.cr4 |= 1 << 18;
+	EXPECT_ERR(EINVAL, ioctl(self->v->fd, KVM_SET_SREGS, &s));
+	EXPECT_ERR(EINVAL, ioctl(self->v->fd, KVM_SET_XCRS, &x));
+	vcpu_expect(self->v, MSG_SYNC);
+}
+
 static volatile uint64_t irq_hits;
 
 static void irq_handler(struct guest_frame *f)

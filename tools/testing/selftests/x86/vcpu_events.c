@@ -121,6 +121,62 @@ TEST_F(vcpu_events, triple_fault_event)
 	EXPECT_EQ(KVM_EXIT_SHUTDOWN, self->v->run->exit_reason);
 }
 
+#define MC1_STATUS	0x405
+
+static void say_machine_check(struct guest_frame *f)
+{
+	guest_sync(18);
+}
+
+/* KVM_X86_SET_MCE: noted, delivered, or the end of a guest that is not prepared for it. */
+TEST_F(vcpu_events, machine_checks)
+{
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_X86_TRIPLE_FAULT_EVENT, .args = { 1 } };
+	struct kvm_x86_mce m = { .status = 1ull << 63, .bank = 1 };
+	uint64_t mcg = 0, val = 0;
+	struct kvm_vcpu_events e;
+	struct kvm_sregs s;
+	int fd = self->v->fd;
+
+	ASSERT_EQ(0, ioctl(self->vm.kvm, KVM_X86_GET_MCE_CAP_SUPPORTED, &mcg));
+	ASSERT_EQ(0, ioctl(self->vm.fd, KVM_ENABLE_CAP, &cap));
+	mcg = (mcg & 1 << 8) | 10;			/* MCG_CTL_P, ten banks */
+	ASSERT_EQ(0, ioctl(fd, KVM_X86_SETUP_MCE, &mcg));
+	guest_handlers[18] = say_machine_check;
+	vcpu_start(self->v, guest_nothing);
+	ASSERT_EQ(0, ioctl(fd, KVM_GET_SREGS, &s));
+	s.cr4 &= ~(1ull << 6);
+	ASSERT_EQ(0, ioctl(fd, KVM_SET_SREGS, &s));
+
+	ASSERT_EQ(0, ioctl(fd, KVM_X86_SET_MCE, &m));	/* corrected: noted */
+	ASSERT_EQ(1, get_msr(fd, MC1_STATUS, &val));
+	EXPECT_EQ(m.status, val);
+	EXPECT_EQ(0, vcpu_expect(self->v, MSG_SYNC));
+
+	m.status |= 1ull << 61;				/* not corrected, but no action is needed */
+	ASSERT_EQ(0, ioctl(fd, KVM_X86_SET_MCE, &m));
+	EXPECT_EQ(0, vcpu_expect(self->v, MSG_SYNC));
+
+	m.status |= 1ull << 57;				/* the context is corrupt, and CR4.MCE is off */
+	ASSERT_EQ(0, ioctl(fd, KVM_X86_SET_MCE, &m));
+	ASSERT_EQ(0, ioctl(fd, KVM_GET_VCPU_EVENTS, &e));
+	EXPECT_EQ(1, e.triple_fault.pending);
+	e.triple_fault.pending = 0;
+	ASSERT_EQ(0, ioctl(fd, KVM_SET_VCPU_EVENTS, &e));
+	EXPECT_EQ(0, vcpu_expect(self->v, MSG_SYNC));
+
+	ASSERT_EQ(0, ioctl(fd, KVM_GET_SREGS, &s));
+	s.cr4 |= 1ull << 6;
+	ASSERT_EQ(0, ioctl(fd, KVM_SET_SREGS, &s));
+	m.mcg_status = 1 << 2;				/* MCIP */
+	ASSERT_EQ(0, ioctl(fd, KVM_X86_SET_MCE, &m));
+	EXPECT_EQ(18, vcpu_expect(self->v, MSG_SYNC));
+
+	ASSERT_EQ(0, ioctl(fd, KVM_X86_SET_MCE, &m));	/* while one is in progress */
+	ASSERT_EQ(MSG_NONE, vcpu_run(self->v, NULL));
+	EXPECT_EQ(KVM_EXIT_SHUTDOWN, self->v->run->exit_reason);
+}
+
 static volatile uint64_t rbx_seen;
 
 static void guest_rbx(void)
