@@ -253,8 +253,11 @@ static long run_loop(struct x86_vcpu *vcpu)
 			vcpu->v.stats.request_irq_exits++;
 			return VERDICT_USER;
 		}
-		/* Nothing that is saved after a signal knows that this exit is owed: it comes first. */
-		if (unlikely(vcpu_test_request(&vcpu->v, REQ_IOAPIC_EOI_EXIT)))
+		/*
+		 * Nothing that is saved after a signal knows that this exit is owed: it comes first. A vCPU that
+		 * sleeps, after an INIT that came in between, takes no request.
+		 */
+		if (unlikely(vcpu_test_request(&vcpu->v, REQ_IOAPIC_EOI_EXIT)) && wants_to_run(vcpu))
 			continue;
 		if (keel_xfer_work_pending() && keel_xfer_handle_work())
 			return signal_exit(vcpu);

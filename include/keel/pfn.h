@@ -30,8 +30,10 @@ void host_page_dirty(struct page *page);
 
 /*
  * host_map_order - order in 4K pages (0, 9, 18) of the host mapping at @hva as it is now. Walks
- * mm's page tables with interrupts off, so it may be called in any context. A hint: use it only
- * if notifier_retry() for the whole mapping says that nothing changed since before the call.
+ * mm's page tables with interrupts off, which keeps them only on a CPU that uses the mm: call it in the
+ * VMM's own threads, or under mmu_lock held for write with a leaf present there, which no zap of
+ * that address has passed. A hint: use it only if notifier_retry() for the whole mapping says that
+ * nothing changed since before the call.
  */
 unsigned int host_map_order(struct mm_struct *mm, hva_t hva);
 

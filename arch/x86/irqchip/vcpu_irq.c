@@ -191,8 +191,8 @@ int irqchip_set_apic_base(struct x86_vcpu *vcpu, u64 val, bool host)
 	} else if (lapic_set_base(a, val, reserved, host)) {
 		return 1;
 	}
-	if ((old ^ val) & (APIC_BASE_EN | APIC_BASE_EXTD)) {
-		/* CPUID.1:EDX.APIC follows the enable bit; MSR intercepts may follow the mode. */
+	if (old != val) {
+		/* CPUID.1:EDX.APIC follows the enable bit; MSR intercepts the mode, the hardware's page the address. */
 		cpuid_runtime_changed(&vcpu->cpuid);
 		vcpu_request(&vcpu->v, REQ_INTERCEPTS);
 	}

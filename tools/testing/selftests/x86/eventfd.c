@@ -326,6 +326,32 @@ static int irqfd(struct test_vm *vm, int fd, uint32_t gsi, uint32_t flags, int r
 	return ioctl(vm->fd, KVM_IRQFD, &e);
 }
 
+/* A GSI that no routing can have: the signal goes nowhere (CVE-2017-1000252). */
+TEST(irqfd_of_no_gsi)
+{
+	static const uint32_t gsis[] = { 4095, 4096, 0x7fffffff, ~0u };
+	struct { struct kvm_irq_routing r; struct kvm_irq_routing_entry e; } route = {
+		.r.nr = 1, .e = { .gsi = 4095, .type = KVM_IRQ_ROUTING_MSI, .u.msi.address_lo = 0xfee00000 },
+	};
+	struct test_vm vm;
+	uint64_t one = 1;
+	unsigned int i;
+
+	vm_create(&vm, TEST_IRQCHIP_FULL);
+	vcpu_create(&vm, 0);
+	for (i = 0; i < 4; i++) {
+		int fd = new_eventfd();
+
+		ASSERT_EQ(0, irqfd(&vm, fd, gsis[i], 0, 0));
+		ASSERT_EQ(8, write(fd, &one, 8));
+		ASSERT_EQ(0, ioctl(vm.fd, KVM_SET_GSI_ROUTING, &route));
+		ASSERT_EQ(8, write(fd, &one, 8));
+		ASSERT_EQ(0, irqfd(&vm, fd, gsis[i], KVM_IRQFD_FLAG_DEASSIGN, 0));
+		close(fd);
+	}
+	vm_destroy(&vm);
+}
+
 TEST(irqfd_errors)
 {
 	int fd = new_eventfd(), fd2 = new_eventfd();

@@ -217,6 +217,46 @@ static void guest_not_canonical(void)
 	guest_done();
 }
 
+static bool is_mtrr(uint32_t index)
+{
+	return index < 0x210 || index == 0x250 || index == 0x258 || index == 0x259 ||
+	       (index >= 0x268 && index < 0x270) || index == PAT || index == MTRR_DEF;
+}
+
+/* The machine check banks' MSRs that lie in between are there or not, as MCG_CAP says. */
+static bool is_mc_ctl2(uint32_t index)
+{
+	return index >= 0x280 && index < 0x2a0;
+}
+
+static void guest_mtrrs(void)
+{
+	uint32_t i;
+
+	for (i = 0x200; i < 0x300; i++)
+		if (!is_mc_ctl2(i))
+			guest_assert(RDMSR(i) == (is_mtrr(i) ? -1 : 13));
+	guest_assert(WRMSR(0x2f8, 0) == 13);
+	guest_done();
+}
+
+/* The range that MTRRs are in has holes (CVE-2016-3713). */
+TEST_F(msrs, no_other_among_the_mtrrs)
+{
+	uint64_t val;
+	uint32_t i;
+
+	for (i = 0x200; i < 0x300; i++) {
+		if (is_mc_ctl2(i))
+			continue;
+		EXPECT_EQ(is_mtrr(i), get_msr(self->v->fd, i, &val));
+		if (!is_mtrr(i))
+			EXPECT_EQ(0, set_msr(self->v->fd, i, 0));
+	}
+	vcpu_start(self->v, guest_mtrrs);
+	vcpu_expect(self->v, MSG_DONE);
+}
+
 TEST_F(msrs, not_canonical)
 {
 	if (under_tcg())
