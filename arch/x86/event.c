@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Exceptions, NMIs, SMIs and interrupts: what is pending, what may be delivered
+ * Exceptions, NMIs and interrupts: what is pending, what may be delivered
  * now, and in which order (SDM 3 6.9, APM 2 8.5).
  */
 #include <linux/bits.h>
