@@ -50,9 +50,8 @@ void memslot_mark_dirty(struct vm *vm, struct vcpu *vcpu, const struct memslot *
 		if (vcpu && vcpu->vm == vm && dirty_ring_push(vcpu, slot, gfn))
 			return;
 	}
-	/* Most are set already: spare the locked instruction. Seen set means that who clears it sees the write. */
-	smp_mb();
-	if (slot->dirty_bitmap && !test_bit(bit, slot->dirty_bitmap))
+	/* Locked, also where it is set already: who clears it meanwhile must see the write that it stands for. */
+	if (slot->dirty_bitmap)
 		set_bit(bit, slot->dirty_bitmap);
 }
 

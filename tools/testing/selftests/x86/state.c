@@ -196,7 +196,7 @@ TEST_F(state, invalid_sregs)
 	vcpu_expect(self->v, MSG_SYNC);
 }
 
-/* A bit of CR4 or EFER needs the feature in the guest's CPUID. */
+/* A bit of CR4 needs the feature in the guest's CPUID. */
 TEST_F(state, sregs_follow_cpuid)
 {
 	struct kvm_cpuid2 *c = supported_cpuid(self->vm.kvm);
