@@ -234,9 +234,7 @@ int vcpu_cmpxchg_guest(struct vcpu *vcpu, gpa_t gpa, unsigned int size, void *ol
 
 	idx = srcu_read_lock(&vcpu->vm->srcu);
 	slot = vcpu_memslot(vcpu, gpa_to_gfn(gpa));
-	if (gpa & (size - 1)) {
-		ret = -EFAULT;
-	} else if (slot && !memslot_readonly(slot)) {
+	if (slot && !memslot_readonly(slot)) {
 		ret = arch_user_cmpxchg((void __user *)gpa_hva(slot, gpa), size, old, new);
 		if (!ret)
 			memslot_mark_dirty(vcpu->vm, vcpu, slot, gpa_to_gfn(gpa));

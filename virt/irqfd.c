@@ -5,8 +5,8 @@
  * The life of an irqfd. KVM_IRQFD makes it, puts it on vm->eventfds.items and
  * hooks it into the eventfd's wait queue. It ends by deassigning, by the close
  * of the eventfd (EPOLLHUP, under the wait queue's lock) or with the VM fd:
- * whoever takes it off the list, under the list's lock, queues its shutdown
- * work; that unhooks it, waits for what it has under way, and frees it.
+ * that moves it to vm->eventfds.dying, under the list's lock. The VM's work, or
+ * whoever waits for the end, unhooks it, waits for what it has under way, and frees it.
  */
 #include <linux/eventfd.h>
 #include <linux/file.h>
@@ -25,8 +25,9 @@
 #include "virt/irqfd_resample.h"
 
 struct irqfd {
-	struct vm		*vm;		/* outlives the irqfd: release waits for the shutdown work */
-	struct list_head	link;		/* eventfds.lock; empty once its end has begun */
+	struct vm		*vm;		/* outlives the irqfd: release waits for its end */
+	struct list_head	link;		/* eventfds.lock */
+	bool			ending;		/* eventfds.lock: link is in, or was in, `dying` */
 	struct eventfd_ctx	*ctx;		/* reference held */
 	u32			gsi;
 	struct irq_route	route;		/* sc; set is NULL unless the GSI has one entry */
@@ -35,7 +36,6 @@ struct irqfd {
 	wait_queue_entry_t	wait;
 	poll_table		pt;
 	struct work_struct	inject;
-	struct work_struct	shutdown;
 };
 
 /* Two queues: a shutdown waits for its injection, so they must not compete for the same workers. */
@@ -86,19 +86,62 @@ static bool inject_atomic(struct irqfd *irqfd)
 /* eventfds.lock held. Does nothing if somebody else was first. */
 static void begin_shutdown(struct irqfd *irqfd)
 {
-	if (list_empty(&irqfd->link))
+	struct vm_eventfds *efds = &irqfd->vm->eventfds;
+
+	if (irqfd->ending)
 		return;
-	list_del_init(&irqfd->link);
-	irqfd->vm->eventfds.ending++;
-	queue_work(shutdown_wq, &irqfd->shutdown);
+	irqfd->ending = true;
+	list_move_tail(&irqfd->link, &efds->dying);
+	efds->ending++;
+	queue_work(shutdown_wq, &efds->shutdown);
+}
+
+static void irqfd_free(struct irqfd *irqfd)
+{
+	eventfd_ctx_put(irqfd->ctx);
+	kfree(irqfd);
+}
+
+static void irqfd_end(struct irqfd *irqfd)
+{
+	u64 count;
+
+	/* No wake-up runs after this one, so no new injection is queued. */
+	eventfd_ctx_remove_wait_queue(irqfd->ctx, &irqfd->wait, &count);
+	flush_work(&irqfd->inject);
+	if (irqfd->resample.ctx)
+		irqfd_resample_leave(irqfd->vm, &irqfd->resample);
+	irqfd_free(irqfd);
+}
+
+static void end_irqfds(struct vm_eventfds *efds)
+{
+	struct irqfd *irqfd;
+
+	spin_lock_irq(&efds->lock);
+	while ((irqfd = list_first_entry_or_null(&efds->dying, struct irqfd, link))) {
+		list_del(&irqfd->link);
+		spin_unlock_irq(&efds->lock);
+		irqfd_end(irqfd);
+		spin_lock_irq(&efds->lock);
+		if (!--efds->ending)
+			wake_up_all(&efds->ended);
+	}
+	spin_unlock_irq(&efds->lock);
+}
+
+static void shutdown_work(struct work_struct *work)
+{
+	end_irqfds(container_of(work, struct vm_eventfds, shutdown));
 }
 
 /*
- * Until none of the VM's irqfds is on its way out. Not the whole queue: others' may wait for a guest that waits
- * for its memory, which whoever backs it may hold back for ever.
+ * Until none of the VM's irqfds is on its way out. By own hand, not through the queue: others' there may wait for a
+ * guest that waits for its memory, which whoever backs it may hold back for ever.
  */
 static void wait_for_shutdown(struct vm_eventfds *efds)
 {
+	end_irqfds(efds);
 	spin_lock_irq(&efds->lock);
 	wait_event_lock_irq(efds->ended, !efds->ending, efds->lock);
 	spin_unlock_irq(&efds->lock);
@@ -166,31 +209,6 @@ void irqfds_routing_update(struct vm *vm)
 
 /* --- the end --- */
 
-static void irqfd_free(struct irqfd *irqfd)
-{
-	eventfd_ctx_put(irqfd->ctx);
-	kfree(irqfd);
-}
-
-static void shutdown_work(struct work_struct *work)
-{
-	struct irqfd *irqfd = container_of(work, struct irqfd, shutdown);
-	struct vm_eventfds *efds = &irqfd->vm->eventfds;
-	u64 count;
-
-	/* No wake-up runs after this one, so no new injection is queued. */
-	eventfd_ctx_remove_wait_queue(irqfd->ctx, &irqfd->wait, &count);
-	flush_work(&irqfd->inject);
-	if (irqfd->resample.ctx)
-		irqfd_resample_leave(irqfd->vm, &irqfd->resample);
-	irqfd_free(irqfd);
-	/* The VM may go as soon as the lock is free. */
-	spin_lock_irq(&efds->lock);
-	if (!--efds->ending)
-		wake_up_all(&efds->ended);
-	spin_unlock_irq(&efds->lock);
-}
-
 void eventfds_release(struct vm *vm)
 {
 	struct irqfd *irqfd, *next;
@@ -203,6 +221,8 @@ void eventfds_release(struct vm *vm)
 	mutex_unlock(&vm->eventfds.mutex);
 	/* Those whose eventfd was closed are among them. */
 	wait_for_shutdown(&vm->eventfds);
+	/* It may have found nothing left to do, and be about to let the lock go. */
+	cancel_work_sync(&vm->eventfds.shutdown);
 }
 
 /* --- KVM_IRQFD --- */
@@ -237,7 +257,6 @@ static struct irqfd *irqfd_alloc(struct vm *vm, u32 gsi)
 	irqfd->gsi = gsi;
 	INIT_LIST_HEAD(&irqfd->link);
 	INIT_WORK(&irqfd->inject, inject_work);
-	INIT_WORK(&irqfd->shutdown, shutdown_work);
 	seqcount_spinlock_init(&irqfd->sc, &vm->eventfds.lock);
 	init_waitqueue_func_entry(&irqfd->wait, irqfd_wakeup);
 	init_poll_funcptr(&irqfd->pt, irqfd_poll_queue);
@@ -357,6 +376,8 @@ void eventfds_init(struct vm *vm)
 	spin_lock_init(&efds->lock);
 	init_waitqueue_head(&efds->ended);
 	INIT_LIST_HEAD(&efds->items);
+	INIT_LIST_HEAD(&efds->dying);
+	INIT_WORK(&efds->shutdown, shutdown_work);
 	INIT_LIST_HEAD(&efds->resamplers);
 	INIT_LIST_HEAD(&efds->ioeventfds);
 }

@@ -12,6 +12,7 @@
  * Whoever faults a page in holds vm->srcu from the lookup to the installation of
  * the entry, so after the grace period nobody can map through the old slot.
  */
+#include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <keel/arch.h>
@@ -130,6 +131,9 @@ static int region_check(const struct kvm_userspace_memory_region2 *r)
 	if (r->memory_size >> PAGE_SHIFT > KEEL_MAX_SLOT_PAGES)
 		return -EINVAL;
 	if (r->guest_phys_addr + r->memory_size < r->guest_phys_addr)
+		return -EINVAL;
+	/* The notifier's ranges have no tags (LAM): a slot with one would be found by none of them. */
+	if (r->userspace_addr != untagged_addr(r->userspace_addr))
 		return -EINVAL;
 	if (!access_ok((void __user *)(unsigned long)r->userspace_addr, r->memory_size))
 		return -EINVAL;

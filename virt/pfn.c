@@ -39,7 +39,9 @@ static int host_page_pfnmap(hva_t hva, bool write, struct host_page *hp)
 	mmap_read_lock(current->mm);
 	for (tries = 0; err == -EAGAIN && tries < PFNMAP_TRIES; tries++) {
 		vma = vma_lookup(current->mm, hva);
-		if (!vma || !(vma->vm_flags & VM_PFNMAP)) {
+		/* An entry of PROT_NONE counts as present: the area says what is allowed. */
+		if (!vma || !(vma->vm_flags & VM_PFNMAP) ||
+		    !(vma->vm_flags & (write ? VM_WRITE : VM_READ))) {
 			err = -EFAULT;
 			break;
 		}

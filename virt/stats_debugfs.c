@@ -5,7 +5,9 @@
  * a file waits for its readers, and that happens before what they read goes.
  */
 #include <linux/debugfs.h>
+#include <linux/memcontrol.h>
 #include <linux/pid.h>
+#include <linux/sched/mm.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <keel/stats.h>
@@ -205,10 +207,15 @@ static void make_vm_dir(struct vm *vm)
 static void show_work(struct work_struct *work)
 {
 	struct vm *vm = container_of(to_delayed_work(work), struct vm, debugfs.work);
+	struct mem_cgroup *memcg = get_mem_cgroup_from_mm(vm->mm), *old;
 
+	/* What a worker allocates is nobody's otherwise. */
+	old = set_active_memcg(memcg);
 	mutex_lock(&dir_lock);
 	make_vm_dir(vm);
 	mutex_unlock(&dir_lock);
+	set_active_memcg(old);
+	mem_cgroup_put(memcg);
 }
 
 void stats_vm_show(struct vm *vm, int fd)

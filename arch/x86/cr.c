@@ -73,6 +73,8 @@ static bool paging_on_valid(struct x86_vcpu *vcpu, u64 *efer)
 	if (r->efer & EFER_LME) {
 		if (!(r->cr4 & X86_CR4_PAE) || (r->seg[S_CS].attr & SEG_L))
 			return false;
+		if (keel_vendor.caps.long_mode_wants_tss32 && !(r->seg[S_TR].attr & SEG_TSS32))
+			return false;
 		*efer |= EFER_LMA;
 		return true;
 	}

@@ -8,6 +8,7 @@
 #include <linux/string.h>
 #include <asm/processor-flags.h>
 #include "virt/compat/compat.h"
+#include "virt/compat/guest_context.h"
 #include "arch/x86/x86.h"
 #include "arch/x86/trace.h"
 
@@ -107,7 +108,8 @@ verdict_t emulate_failed(struct x86_vcpu *vcpu)
 	struct kvm_run *run = vcpu->v.run;
 	const struct emul_ctxt *c = vcpu->emul.state ? &vcpu->emul.state->c : NULL;
 
-	if (st_read(vcpu, ST_CS)->cpl == 3 && !vcpu_vm(vcpu)->exit_on_emul_failure) {
+	if (vcpu->emul.after_ud ||
+	    (st_read(vcpu, ST_CS)->cpl == 3 && !vcpu_vm(vcpu)->exit_on_emul_failure)) {
 		keel_raise_ud(vcpu);
 		return VERDICT_RESUME;
 	}
@@ -178,6 +180,7 @@ static verdict_t insn_done(struct x86_vcpu *vcpu)
 	struct emul_state *e = vcpu->emul.state;
 	struct emul_ctxt *c = &e->c;
 	struct x86_regs *r = st_overwrite(vcpu, ST_EMUL);
+	bool behind;
 
 	if (!c->out.partial) {
 		st_read(vcpu, ST_SHADOW);
@@ -190,11 +193,13 @@ static verdict_t insn_done(struct x86_vcpu *vcpu)
 		if (c->out.inject)
 			inject_soft(vcpu, c);
 	}
+	/* TF traps behind each iteration of a string instruction. */
+	behind = !c->out.partial || c->out.single_step;
 	if (e->nr_posted) {
-		e->trap_after = !c->out.partial;
+		e->trap_after = behind;
 		return give_posted(vcpu);
 	}
-	return c->out.partial ? VERDICT_RESUME : after_insn(vcpu);
+	return behind ? after_insn(vcpu) : VERDICT_RESUME;
 }
 
 /* Userspace may have replaced the state meanwhile: then what waits for it is forgotten. */
@@ -275,6 +280,15 @@ bool emulate_post_write(struct x86_vcpu *vcpu, gpa_t gpa, const void *buf, u32 l
 	return true;
 }
 
+bool emulate_loop_wanted(struct x86_vcpu *vcpu)
+{
+	u64 timer = vcpu->apic.countdown_tsc;
+
+	return vcpu->ev.check || vcpu_has_requests(&vcpu->v) || keel_xfer_work_pending() ||
+	       READ_ONCE(vcpu->v.run->immediate_exit) || (timer && rdtsc() >= timer) ||
+	       event_user_wants_window(vcpu);
+}
+
 /* The store given last is done; what comes behind it? */
 static verdict_t complete_posted(struct x86_vcpu *vcpu)
 {
@@ -294,7 +308,9 @@ static verdict_t complete_posted(struct x86_vcpu *vcpu)
 	}
 	if (e->trap_after)
 		return after_insn(vcpu);
-	/* A string instruction goes on without a detour through the guest. */
+	/* A string instruction goes on without a detour through the guest, unless somebody waits for that. */
+	if (emulate_loop_wanted(vcpu))
+		return VERDICT_RESUME;
 	st_read(vcpu, ST_EMUL);
 	return run_insn(vcpu);
 }
@@ -375,15 +391,14 @@ verdict_t emulate_insn(struct x86_vcpu *vcpu, struct insn_note *n, const u8 *byt
 	return run_insn(vcpu);
 }
 
-verdict_t emulate_task_switch(struct x86_vcpu *vcpu, u16 selector, int reason, int idt_vector,
-			      bool has_error, u32 error)
+verdict_t emulate_task_switch(struct x86_vcpu *vcpu, const struct x86_task_switch *ts, u64 fault_rip)
 {
 	struct emul_ctxt *c = emul_begin(vcpu);
 	int result;
 
 	if (!c)
 		return -ENOMEM;
-	result = emul_task_switch(c, selector, idt_vector, reason, has_error, error);
+	result = emul_task_switch(c, ts->selector, ts->reason, fault_rip, ts->has_error, ts->err);
 	st_overwrite(vcpu, ST_EMUL);
 	if (result == EMUL_OK) {
 		vcpu->ev.check = true;

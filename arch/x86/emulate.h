@@ -9,6 +9,7 @@
 
 struct x86_vcpu;
 struct insn_note;
+struct x86_task_switch;
 
 /*
  * A store to a device of userspace's. The instruction is completed first and userspace gets its
@@ -39,6 +40,7 @@ struct vcpu_emul {
 	 */
 	gpa_t			fault_gpa;	/* INVALID_GPA: none */
 	bool			fault_write;
+	bool			after_ud;	/* the CPU took the instruction for undefined, and so may we */
 	struct {				/* IN or OUT that exit_io.c has given to userspace */
 		u16	port;
 		u8	size;
@@ -62,15 +64,19 @@ int emulate_insn_length(struct x86_vcpu *vcpu);
 /* KVM_EXIT_INTERNAL_ERROR with the instruction bytes; #UD in user mode: ring 3 must not be able to stop its VM. */
 verdict_t emulate_failed(struct x86_vcpu *vcpu);
 
-/* Hardware task switch through a gate, a TSS descriptor or IRET with NT. */
-verdict_t emulate_task_switch(struct x86_vcpu *vcpu, u16 selector, int reason, int idt_vector,
-			      bool has_error, u32 error);
+/*
+ * Hardware task switch through a gate, a TSS descriptor or IRET with NT. RIP is where the old task goes on;
+ * @fault_rip: where it is at a fault before the switch.
+ */
+verdict_t emulate_task_switch(struct x86_vcpu *vcpu, const struct x86_task_switch *ts, u64 fault_rip);
 
 enum emul_mode emulate_mode(struct x86_vcpu *vcpu);
 
 /* Queue a store for userspace; false if there is no room. */
 bool emulate_post_write(struct x86_vcpu *vcpu, gpa_t gpa, const void *buf, u32 len);
 bool emulate_writes_posted(const struct x86_vcpu *vcpu);
+/* Between two iterations of a string instruction: something waits for the vCPU's loop. Own thread. */
+bool emulate_loop_wanted(struct x86_vcpu *vcpu);
 
 /* emulate_ops.c, emulate_fpu.c */
 extern const struct emul_ops emulate_ops;
@@ -78,6 +84,7 @@ void emulate_read_vec(struct emul_ctxt *c, int nr, u8 buf[32]);
 void emulate_write_vec(struct emul_ctxt *c, int nr, const u8 *buf, u32 len, bool zero_upper);
 void emulate_read_mmx(struct emul_ctxt *c, int nr, u64 *val);
 void emulate_write_mmx(struct emul_ctxt *c, int nr, u64 val);
+bool emulate_mf_pending(struct emul_ctxt *c);
 int emulate_fxsave(struct emul_ctxt *c, u8 *area);
 int emulate_fxrstor(struct emul_ctxt *c, const u8 *area, bool sse);
 

@@ -4,10 +4,12 @@
  * thread's own; with fpregs_lock() held and restored they are in the CPU.
  */
 #include <linux/string.h>
+#include <asm/asm.h>
 #include <asm/fpu/api.h>
 #include "virt/compat/compat.h"
 #include "arch/x86/x86.h"
 
+#define FSW_ES		(1u << 7)
 #define AVX_MASK	(XFEATURE_MASK_SSE | XFEATURE_MASK_YMM)
 
 static void regs_lock(void)
@@ -86,11 +88,22 @@ void emulate_write_vec(struct emul_ctxt *c, int nr, const u8 *buf, u32 len, bool
 	fpregs_unlock();
 }
 
+bool emulate_mf_pending(struct emul_ctxt *c)
+{
+	u16 fsw;
+
+	regs_lock();
+	asm volatile("fnstsw %0" : "=am" (fsw));
+	fpregs_unlock();
+	return fsw & FSW_ES;
+}
+
+/* emulate_mf_pending() was asked; were it not, an exception that waits would be the host's. */
 void emulate_read_mmx(struct emul_ctxt *c, int nr, u64 *val)
 {
 	regs_lock();
 	switch (nr) {
-#define X(n) case n: asm volatile("movq %%mm" #n ", %0" : "=m" (*val)); break;
+#define X(n) case n: asm volatile("1: movq %%mm" #n ", %0\n2:\n" _ASM_EXTABLE(1b, 2b) : "+m" (*val)); break;
 	FOR_8(X)
 #undef X
 	}
@@ -101,7 +114,7 @@ void emulate_write_mmx(struct emul_ctxt *c, int nr, u64 val)
 {
 	regs_lock();
 	switch (nr) {
-#define X(n) case n: asm volatile("movq %0, %%mm" #n : : "m" (val)); break;
+#define X(n) case n: asm volatile("1: movq %0, %%mm" #n "\n2:\n" _ASM_EXTABLE(1b, 2b) : : "m" (val)); break;
 	FOR_8(X)
 #undef X
 	}

@@ -328,10 +328,9 @@ static void op_wbinvd(struct emul_ctxt *c)
 
 static bool op_should_yield(struct emul_ctxt *c)
 {
-	const struct x86_vcpu *vcpu = vcpu_of(c);
+	struct x86_vcpu *vcpu = vcpu_of(c);
 
-	return emulate_writes_posted(vcpu) || keel_xfer_work_pending() ||
-	       vcpu_has_requests(&vcpu->v);
+	return emulate_writes_posted(vcpu) || emulate_loop_wanted(vcpu);
 }
 
 const struct emul_ops emulate_ops = {
@@ -366,6 +365,7 @@ const struct emul_ops emulate_ops = {
 	.write_vec	= emulate_write_vec,
 	.read_mmx	= emulate_read_mmx,
 	.write_mmx	= emulate_write_mmx,
+	.mf_pending	= emulate_mf_pending,
 	.fxsave		= emulate_fxsave,
 	.fxrstor	= emulate_fxrstor,
 	.should_yield	= op_should_yield,

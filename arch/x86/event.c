@@ -110,6 +110,26 @@ void event_soft_int(struct x86_vcpu *vcpu, u8 vector, u8 insn_len)
 	vcpu->ev.check = true;
 }
 
+void event_unwind_soft(struct x86_vcpu *vcpu)
+{
+	struct x86_events *e = &vcpu->ev;
+	u8 len = 0;
+
+	if (e->irq.injected && e->irq.soft) {
+		len = e->irq.insn_len;
+		e->irq.injected = !len;
+	} else if (e->exc.soft && (e->exc.pending || e->exc.injected)) {
+		len = e->insn_len;
+		if (len)
+			e->exc = (struct x86_exception){};
+	}
+	if (unlikely(len)) {
+		struct x86_regs *r = st_write(vcpu, ST_RIP);
+
+		r->rip = is_64bit_code(vcpu) ? r->rip - len : (u32)(r->rip - len);
+	}
+}
+
 /* KVM_INTERRUPT without an in-kernel APIC, and ExtINT of a split one: waits until the guest takes interrupts. */
 void event_queue_user_irq(struct x86_vcpu *vcpu, u8 vector)
 {
@@ -262,11 +282,31 @@ static void deliver_pending_exception(struct x86_vcpu *vcpu)
 	inject_exception(vcpu);
 }
 
+/*
+ * An exception came out of the delivery of an interrupt. Given again first, that would meet it again; so the
+ * exception goes, and the interrupt waits for the guest to take interrupts. What an instruction delivers comes
+ * back with the instruction.
+ */
+static void put_off(struct x86_vcpu *vcpu)
+{
+	struct x86_events *e = &vcpu->ev;
+
+	if (e->nmi.injected) {
+		e->nmi.injected = false;
+		e->nmi.pending = min(e->nmi.pending + 1, 2);
+		vendor_call(set_nmi_masked)(vcpu, false);
+	} else if (e->irq.injected && !e->irq.soft) {
+		e->irq.queued = true;
+	}
+}
+
 /* What must go first: events cut short, then the pending exception. True if one took the slot. */
 static bool inject_first(struct x86_vcpu *vcpu)
 {
 	struct x86_events *e = &vcpu->ev;
 
+	if (unlikely(e->exc.pending && !e->exc.injected))
+		put_off(vcpu);
 	if (e->exc.injected) {
 		inject_exception(vcpu);
 	} else if (e->nmi.injected) {
@@ -356,8 +396,7 @@ void event_inject(struct x86_vcpu *vcpu)
 
 bool event_user_wants_window(struct x86_vcpu *vcpu)
 {
-	return !irqchip_has_pic_in_kernel(vcpu_vm(vcpu)) &&
-	       READ_ONCE(vcpu->v.run->request_interrupt_window);
+	return READ_ONCE(vcpu->v.run->request_interrupt_window) && irqchip_takes_user_irq(vcpu);
 }
 
 bool event_pending(struct x86_vcpu *vcpu)

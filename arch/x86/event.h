@@ -95,6 +95,11 @@ void event_collect_nmis(struct x86_vcpu *vcpu);		/* REQ_NMI */
 /* INT3, INTO (soft exceptions) and INT n of the emulator; RIP is behind the instruction. */
 void event_raise_soft(struct x86_vcpu *vcpu, u8 vector, u8 insn_len);
 void event_soft_int(struct x86_vcpu *vcpu, u8 vector, u8 insn_len);
+/*
+ * Before userspace reads the state, which has no room for such an event: where the length of its instruction is
+ * known, that runs again instead.
+ */
+void event_unwind_soft(struct x86_vcpu *vcpu);
 void event_queue_user_irq(struct x86_vcpu *vcpu, u8 vector);
 
 /* Before entry, interrupts on, if ev.check: inject the winner and ask for windows. */

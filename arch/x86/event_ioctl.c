@@ -33,6 +33,7 @@ void event_get(struct x86_vcpu *vcpu, struct kvm_vcpu_events *e)
 	struct x86_vm *vm = vcpu_vm(vcpu);
 
 	memset(e, 0, sizeof(*e));
+	event_unwind_soft(vcpu);
 	/* Userspace that does not know payloads expects CR2 and DR6 to be written already. */
 	if (!vm->exception_payload && vcpu->ev.exc.pending)
 		event_apply_payload(vcpu);

@@ -37,21 +37,30 @@ static verdict_t finish_insn(struct x86_vcpu *vcpu, u64 rip)
 	return unlikely(tf) ? debug_single_step_trap(vcpu) : VERDICT_RESUME;
 }
 
-bool keel_skip_insn(struct x86_vcpu *vcpu, verdict_t *v)
+/* False: the instruction's length cannot be found out. */
+static bool rip_behind(struct x86_vcpu *vcpu, u64 *rip)
 {
 	const struct x86_regs *r = st_read(vcpu, ST_RIP);
 	int len;
 
 	if (vcpu->exit.next_rip) {
-		*v = finish_insn(vcpu, vcpu->exit.next_rip);
-		return *v == VERDICT_RESUME;
+		*rip = vcpu->exit.next_rip;
+		return true;
 	}
 	len = vcpu->exit.insn_len ?: emulate_insn_length(vcpu);
-	if (unlikely(!len)) {
+	*rip = r->rip + len;
+	return len;
+}
+
+bool keel_skip_insn(struct x86_vcpu *vcpu, verdict_t *v)
+{
+	u64 rip;
+
+	if (unlikely(!rip_behind(vcpu, &rip))) {
 		*v = emulate_failed(vcpu);
 		return false;
 	}
-	*v = finish_insn(vcpu, r->rip + len);
+	*v = finish_insn(vcpu, rip);
 	return *v == VERDICT_RESUME;
 }
 KEEL_EXPORT(keel_skip_insn);
@@ -309,10 +318,14 @@ static verdict_t undefined_insn(struct x86_vcpu *vcpu)
 
 	if (hypercall_undefined(vcpu, &v))
 		return v;
-	if (vcpu->cpuid.zero_out_of_range != keel_vendor.caps.reads_zero)
-		return keel_exit_emulate(vcpu);
-	keel_raise_ud(vcpu);
-	return VERDICT_RESUME;
+	if (vcpu->cpuid.zero_out_of_range == keel_vendor.caps.reads_zero) {
+		keel_raise_ud(vcpu);
+		return VERDICT_RESUME;
+	}
+	vcpu->emul.after_ud = true;
+	v = keel_exit_emulate(vcpu);
+	vcpu->emul.after_ud = false;
+	return v;
 }
 
 verdict_t keel_exit_exception(struct x86_vcpu *vcpu, u8 vector, bool has_error, u32 err,
@@ -556,21 +569,34 @@ verdict_t keel_exit_hypercall(struct x86_vcpu *vcpu)
 }
 KEEL_EXPORT(keel_exit_hypercall);
 
-/* The switch delivers the event of a gate. What an instruction caused resumes behind that instruction. */
-verdict_t keel_exit_task_switch(struct x86_vcpu *vcpu, const struct x86_task_switch *ts)
+/* The switch of an instruction: the old task goes on behind it. */
+static verdict_t task_switch_insn(struct x86_vcpu *vcpu, const struct x86_task_switch *ts)
 {
-	bool soft = ts->reason == 3 && ts->soft;
+	u64 old = st_read(vcpu, ST_RIP)->rip, rip;
+	struct x86_regs *r;
 	verdict_t v;
 
-	if (ts->reason != 3 || soft) {
-		if (!keel_skip_insn(vcpu, &v))
-			return v;
-	} else {
-		keel_event_delivered(vcpu);
-		if (ts->nmi)
-			vendor_call(set_nmi_masked)(vcpu, true);
-	}
-	return emulate_task_switch(vcpu, ts->selector, ts->reason, soft ? ts->vector : -1,
-				   ts->has_error, ts->err);
+	if (!rip_behind(vcpu, &rip))
+		return emulate_failed(vcpu);
+	r = st_write(vcpu, ST_RIP | ST_RFLAGS | ST_SHADOW);
+	r->rip = (u32)rip;
+	r->int_shadow = 0;
+	r->rflags = debug_rflags(vcpu, r->rflags) & ~(u64)X86_EFLAGS_RF;
+	v = emulate_task_switch(vcpu, ts, old);
+	/* Userspace's step has ended before the new task's first instruction. */
+	if (v == VERDICT_RESUME && !vcpu->ev.exc.pending && debug_single_step(&vcpu->debug))
+		return debug_single_step_trap(vcpu);
+	return v;
+}
+
+verdict_t keel_exit_task_switch(struct x86_vcpu *vcpu, const struct x86_task_switch *ts)
+{
+	if (ts->reason != 3 || ts->soft)
+		return task_switch_insn(vcpu, ts);
+	/* The switch delivers the event of a gate. */
+	keel_event_delivered(vcpu);
+	if (ts->nmi)
+		vendor_call(set_nmi_masked)(vcpu, true);
+	return emulate_task_switch(vcpu, ts, st_read(vcpu, ST_RIP)->rip);
 }
 KEEL_EXPORT(keel_exit_task_switch);

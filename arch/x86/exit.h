@@ -43,8 +43,7 @@ struct x86_s2_fault {
 struct x86_task_switch {
 	u16	selector;
 	u8	reason;		/* 0 call, 1 iret, 2 jmp, 3 gate */
-	u8	vector;
-	bool	soft;		/* INT n, INT3, INTO, INT1: RIP is at the instruction and the gate's DPL counts */
+	bool	soft;		/* INT n, INT3, INTO, INT1: RIP is at the instruction */
 	bool	nmi;
 	bool	has_error;
 	u32	err;

@@ -76,9 +76,13 @@ static int copy_range(struct msr_filter *f, const struct kvm_msr_filter_range *u
 		return -EINVAL;
 	if (size > KVM_MSR_FILTER_MAX_BITMAP_SIZE)
 		return -EINVAL;
-	bitmap = memdup_user(u->bitmap, size);
-	if (IS_ERR(bitmap))
-		return PTR_ERR(bitmap);
+	bitmap = kmalloc(size, GFP_KERNEL_ACCOUNT);
+	if (!bitmap)
+		return -ENOMEM;
+	if (copy_from_user(bitmap, u->bitmap, size)) {
+		kfree(bitmap);
+		return -EFAULT;
+	}
 	*r = (struct msr_filter_range){
 		.base = u->base, .nmsrs = u->nmsrs, .flags = u->flags, .bitmap = bitmap,
 	};

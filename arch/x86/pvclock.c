@@ -20,9 +20,6 @@
 #include "virt/compat/compat.h"
 #include "arch/x86/x86.h"
 
-/* How far an extrapolated clock may be ahead of the base clock and still be carried on, ns. */
-#define CARRY_LIMIT	NSEC_PER_MSEC
-
 /* Without the master clock pages age with the difference between TSC and clock source. */
 #define RESYNC_PERIOD	HZ
 
@@ -120,12 +117,9 @@ static void take_master_pair(struct vm_pvclock *c)
 {
 	struct time_pair now = read_pair();
 
-	if (c->master && now.tsc >= c->master_tsc) {
-		u64 old = master_at(c, now.tsc);
-
-		if (old > now.ns && old - now.ns < CARRY_LIMIT)
-			now.ns = old;
-	}
+	/* Behind a suspend the TSC has nothing to do with what it was. */
+	if (c->master && c->master_shift == tsc_suspend_shift() && now.tsc >= c->master_tsc)
+		now.ns = max(now.ns, master_at(c, now.tsc));
 	c->master_ns = now.ns;
 	c->master_tsc = now.tsc;
 }
@@ -339,13 +333,14 @@ int pvclock_set(struct x86_vm *vm, const struct kvm_clock_data *d)
 	if (d->flags & ~pvclock_flags_supported())
 		return -EINVAL;
 	mutex_lock(&c->lock);
+	update_master(vm, true);
+	/* Behind the wait for all vCPUs. */
 	if (d->flags & KVM_CLOCK_REALTIME) {
 		u64 real = ktime_get_real_ns();
 
 		if (real > d->realtime)
 			clock += real - d->realtime;
 	}
-	update_master(vm, true);
 	c->offset = clock - (c->master ? c->master_ns : base_ns());
 	mutex_unlock(&c->lock);
 	return 0;

@@ -39,6 +39,7 @@ struct x86_seg {
 #define SEG_DPL(a)	(((a) >> 5) & 3)
 #define SEG_P		(1 << 7)
 #define SEG_AVL		(1 << 8)
+#define SEG_TSS32	(1 << 3)	/* of TR: not a 16-bit TSS */
 #define SEG_L		(1 << 9)
 #define SEG_DB		(1 << 10)
 #define SEG_G		(1 << 11)
@@ -63,8 +64,9 @@ struct x86_regs {
 	u8	cpl;
 };
 
-#define SHADOW_STI	1
-#define SHADOW_MOV_SS	2
+/* As in struct kvm_vcpu_events. */
+#define SHADOW_MOV_SS	KVM_X86_SHADOW_INT_MOV_SS
+#define SHADOW_STI	KVM_X86_SHADOW_INT_STI
 
 /* State groups. RAX..R15 but RSP are always known. */
 enum {

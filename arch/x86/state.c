@@ -13,6 +13,7 @@ void regs_get(struct x86_vcpu *vcpu, struct kvm_regs *k)
 {
 	const struct x86_regs *r = st_read(vcpu, ST_RIP | ST_RSP | ST_RFLAGS);
 
+	event_unwind_soft(vcpu);
 	k->rax = r->gpr[R_RAX];
 	k->rbx = r->gpr[R_RBX];
 	k->rcx = r->gpr[R_RCX];
@@ -97,6 +98,7 @@ static void sregs_get_common(struct x86_vcpu *vcpu, struct kvm_sregs *k)
 {
 	const struct x86_regs *r = st_read(vcpu, ST_CR | ST_CR3 | ST_EFER | ST_SEG | ST_DT);
 
+	event_unwind_soft(vcpu);
 	segment_get(&r->seg[S_CS], &k->cs);
 	segment_get(&r->seg[S_DS], &k->ds);
 	segment_get(&r->seg[S_ES], &k->es);

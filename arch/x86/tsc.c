@@ -66,7 +66,8 @@ u64 guest_tsc(struct x86_vcpu *vcpu, u64 host_tsc)
 
 u32 tsc_real_khz(struct x86_vcpu *vcpu)
 {
-	return keel_tsc_scale(tsc_host_khz(), vcpu->tsc.ratio);
+	/* Not by the ratio, which is rounded down. */
+	return vcpu->tsc.ratio ? vcpu->tsc.khz : tsc_host_khz();
 }
 
 u64 guest_tsc_to_ns(struct x86_vcpu *vcpu, u64 ticks)
@@ -147,7 +148,7 @@ static void synchronise(struct x86_vcpu *vcpu, u64 val, bool user)
 	struct vm_tsc *t = &vcpu_vm(vcpu)->tsc;
 	u64 ns, offset, elapsed;
 	unsigned long flags;
-	bool same = false;
+	bool same = false, joins;
 
 	raw_spin_lock_irqsave(&t->lock, flags);
 	ns = ktime_get_boottime_ns();
@@ -157,17 +158,22 @@ static void synchronise(struct x86_vcpu *vcpu, u64 val, bool user)
 	if (t->gen)
 		same = val == 0 || (t->user_set && continues_last(vcpu, val, elapsed));
 	same = same && t->last_khz == vcpu->tsc.khz;
+	joins = same && !val;
 	if (same) {
 		if (!check_tsc_unstable()) {
 			offset = t->last_offset;
 		} else {
-			val += ns_to_ticks(vcpu, elapsed);
+			val = (val ?: t->last_write) + ns_to_ticks(vcpu, elapsed);
 			offset = offset_for(vcpu, val);
 		}
 	}
 	if (user)
 		t->user_set = true;
-	record(vcpu, offset, val, ns, same);
+	/* 0 joins the others, and what was written for them goes on counting. */
+	if (joins)
+		join_generation(t, &vcpu->tsc, true);
+	else
+		record(vcpu, offset, val, ns, same);
 	raw_spin_unlock_irqrestore(&t->lock, flags);
 
 	apply(vcpu, offset);
@@ -294,8 +300,8 @@ int tsc_set_khz(struct x86_vcpu *vcpu, u32 khz)
 		return 0;
 	vcpu->tsc.khz = khz;
 	vcpu->tsc.ratio = ratio;
-	if (!vcpu->cpuid.ran) {
-		/* Before the first run: start together with the others at this rate. */
+	if (!vcpu->cpuid.ran && !READ_ONCE(t->user_set)) {
+		/* Nothing has run, nothing was set: start together with the others at this rate. */
 		synchronise(vcpu, 0, false);
 		return 0;
 	}

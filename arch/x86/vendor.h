@@ -32,6 +32,7 @@ struct vendor_caps {
 	bool	hw_apicv;
 	bool	gif_virtual;
 	bool	pdpte_registers;	/* PAE paging: the CPU keeps PDPTEs as registers (ST_PDPTE) */
+	bool	long_mode_wants_tss32;	/* MOV to CR0 that begins long mode is #GP with a 16-bit TSS in TR */
 	u8	stage2_levels;		/* depth of the stage-2 table: 4 or 5 */
 	bool	stage2_1g;
 	bool	stage2_exec_only;

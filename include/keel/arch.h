@@ -128,7 +128,7 @@ static inline void arch_mmu_end_change(struct vm *vm) { }
 static inline void arch_mmu_end_protect(struct vm *vm) { }
 #endif
 /*
- * Compare and exchange of @size 1, 2, 4, 8 or 16 bytes, naturally aligned, at a user address of
+ * Compare and exchange of @size 1, 2, 4, 8 or 16 bytes, within a cache line, 16 of them aligned, at a user address of
  * current->mm. May sleep. 0 exchanged; 1 it differed, *@old is updated; -EFAULT; -EINVAL (size).
  */
 int arch_user_cmpxchg(void __user *p, unsigned int size, void *old, const void *new);

@@ -7,6 +7,7 @@
 #include <linux/spinlock.h>
 #include <linux/mutex.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 struct vm;
 
@@ -14,8 +15,10 @@ struct vm;
 struct vm_eventfds {
 	struct mutex		mutex;		/* assigning and deassigning irqfds, resamplers */
 	spinlock_t		lock;		/* items; irq-safe */
-	struct list_head	items;		/* irqfds that are live */
-	unsigned int		ending;		/* lock: irqfds that are not, and not yet gone */
+	struct list_head	items;		/* lock: irqfds that are live */
+	struct list_head	dying;		/* lock: those whose end nobody has taken up yet */
+	unsigned int		ending;		/* lock: irqfds that are not live, and not yet gone */
+	struct work_struct	shutdown;	/* ends the dying */
 	wait_queue_head_t	ended;		/* woken when that becomes 0 */
 	struct list_head	resamplers;	/* mutex */
 	struct list_head	ioeventfds;	/* slots_lock */

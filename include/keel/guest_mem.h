@@ -24,7 +24,7 @@ int vcpu_write_guest(struct vcpu *vcpu, gpa_t gpa, const void *buf, size_t len);
 int vcpu_read_guest_atomic(struct vcpu *vcpu, gpa_t gpa, void *buf, size_t len);
 
 /*
- * Compare and exchange of @size 1, 2, 4, 8 or 16 bytes, naturally aligned. Returns 0
+ * Compare and exchange of @size 1, 2, 4, 8 or 16 bytes, within a cache line, 16 of them aligned. Returns 0
  * when exchanged, 1 when *@old differed (*@old is updated), -ENXIO or -EFAULT as above.
  */
 int vcpu_cmpxchg_guest(struct vcpu *vcpu, gpa_t gpa, unsigned int size, void *old, const void *new);

@@ -395,12 +395,17 @@ int em_cmpxchg8b(struct emul_ctxt *c)
 {
 	u32 half = c->insn.op_bytes == 8 ? 8 : 4;
 	u64 m = emul_mask(half), *g = c->w.gpr;
-	u64 old[2] = { 0, 0 }, cur[2] = { 0, 0 }, new[2];
+	u64 old[2] = { 0, 0 }, cur[2] = { 0, 0 }, new[2], la;
 	u8 mem[16], val[16];
 	int ret;
 
-	if (half == 8 && (c->ea & 15) && emul_is64(c))
-		return emul_gp0(c);
+	if (half == 8) {
+		ret = emul_linear(c, c->insn.seg, c->ea, 16, true, &la);
+		if (!ret && (la & 15))
+			ret = emul_gp0(c);
+		if (ret)
+			return ret;
+	}
 	ret = emul_read_rmw(c, c->insn.seg, c->ea, mem, half * 2);
 	if (ret)
 		return ret;

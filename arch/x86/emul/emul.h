@@ -222,6 +222,11 @@ struct emul_ops {
 	void (*read_mmx)(struct emul_ctxt *c, int nr, u64 *val);
 	void (*write_mmx)(struct emul_ctxt *c, int nr, u64 val);
 	/*
+	 * An x87 exception waits for the next instruction that waits for it, as those above do (FSW.ES).
+	 * Looked at before each of them, in the same attempt. Optional where nothing can wait.
+	 */
+	bool (*mf_pending)(struct emul_ctxt *c);
+	/*
 	 * The 512-byte FXSAVE image. fxsave fills all of it; fxrstor checks MXCSR (#GP)
 	 * and, unless @sse, leaves the XMM registers. Optional.
 	 */
@@ -294,8 +299,8 @@ struct emul_xfer {
 
 /* What else an instruction did, for the caller to apply after EMUL_OK. */
 enum emul_inject { EMUL_INJ_NONE, EMUL_INJ_SOFT_INT, EMUL_INJ_SOFT_EXC, EMUL_INJ_PRIV_EXC };
-#define EMUL_SHADOW_STI		BIT(0)
-#define EMUL_SHADOW_MOV_SS	BIT(1)
+#define EMUL_SHADOW_MOV_SS	BIT(0)
+#define EMUL_SHADOW_STI		BIT(1)
 
 struct emul_out {
 	u8 shadow;		/* EMUL_SHADOW_*: the new interrupt shadow; 0 clears it */
@@ -397,14 +402,14 @@ enum emul_task_reason { EMUL_TASK_CALL, EMUL_TASK_IRET, EMUL_TASK_JMP, EMUL_TASK
 
 /*
  * Switches to the task of TSS selector @sel: saves the old task, loads the new, links
- * them. c->regs->rip must be what the old task shall resume at. @idt_vector: the vector
- * of a software interrupt (INT n, INT3, INTO) that met a task gate, whose DPL is then
- * checked; else -1. @has_error: push @error on the new stack. Calls emul_init().
+ * them. The CPU has checked privileges. c->regs->rip must be what the old task shall resume at, and
+ * @fault_rip is what it is at a fault before that: of an instruction, where it begins.
+ * @has_error: push @error on the new stack. Calls emul_init().
  * EMUL_OK or EMUL_FAULT leave registers and segments set as the architecture demands:
  * a fault before the commit point leaves the old task, one after it is the new task's.
  * Guest memory of the TSSs must be RAM: else EMUL_UNHANDLEABLE.
  */
-int emul_task_switch(struct emul_ctxt *c, u16 sel, int idt_vector,
-		     enum emul_task_reason reason, bool has_error, u32 error);
+int emul_task_switch(struct emul_ctxt *c, u16 sel, enum emul_task_reason reason, u64 fault_rip,
+		     bool has_error, u32 error);
 
 #endif /* KEEL_EMUL_H */

@@ -40,6 +40,7 @@
 #define VEC_BR		5
 #define VEC_UD		6
 #define VEC_NM		7
+#define VEC_MF		16
 #define VEC_TS		10
 #define VEC_NP		11
 #define VEC_SS		12

@@ -29,6 +29,12 @@ static int check_simd(struct emul_ctxt *c)
 	return EMUL_OK;
 }
 
+/* What WAIT and MMX instructions meet of an earlier x87 instruction (SDM 1 8.7). */
+static int check_mf(struct emul_ctxt *c)
+{
+	return c->ops->mf_pending && c->ops->mf_pending(c) ? emul_exc(c, VEC_MF, false, 0) : EMUL_OK;
+}
+
 static int check_mmx(struct emul_ctxt *c)
 {
 	u64 cr0;
@@ -38,7 +44,7 @@ static int check_mmx(struct emul_ctxt *c)
 	cr0 = c->ops->get_cr(c, 0);
 	if (cr0 & CR0_EM)
 		return emul_ud(c);
-	return cr0 & CR0_TS ? emul_exc(c, VEC_NM, false, 0) : EMUL_OK;
+	return cr0 & CR0_TS ? emul_exc(c, VEC_NM, false, 0) : check_mf(c);
 }
 
 /* VEX.vvvv of a two-operand form must be all ones. */
@@ -408,5 +414,5 @@ int em_fwait(struct emul_ctxt *c)
 
 	if ((cr0 & CR0_MP) && (cr0 & CR0_TS))
 		return emul_exc(c, VEC_NM, false, 0);
-	return EMUL_OK;
+	return check_mf(c);
 }

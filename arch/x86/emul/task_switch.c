@@ -8,6 +8,7 @@
 #define SEL_NULL(sel)	(!((sel) & 0xfffc))
 #define TSS_MAX		104u
 #define DESC_BUSY	0x200u
+#define DR7_LOCAL	0x155u	/* L0 to L3, LE */
 
 /* The fields of a TSS, both widths. */
 struct task {
@@ -108,29 +109,14 @@ static u8 type_of(const struct emul_desc *d)
 	return d->hi >> 8 & 15;
 }
 
-/* The gate in the IDT that a software interrupt went through must allow this CPL. */
-static int check_gate(struct emul_ctxt *c, int vector)
-{
-	struct emul_dt idt = { 0 };
-	u32 w[2], err = (u32)vector << 3 | 2;
-	int ret;
-
-	if (vector < 0)
-		return EMUL_OK;
-	c->ops->get_idt(c, &idt);
-	if (err + 5 > idt.limit)
-		return emul_exc(c, VEC_GP, true, err);
-	ret = emul_sys_read(c, idt.base + vector * 8, w, sizeof(w));
-	if (ret)
-		return ret;
-	return (w[1] >> 13 & 3) < c->cpl ? emul_exc(c, VEC_GP, true, err) : EMUL_OK;
-}
-
-/* Reads and checks the descriptor of the incoming TSS. */
+/*
+ * Reads and checks the descriptor of the incoming TSS. Not privileges: the CPU has looked at those before it left the
+ * guest (SDM 3C 26.4.2, APM 2 15.14.1), and behind a gate the TSS's own do not count.
+ */
 static int incoming(struct emul_ctxt *c, u16 sel, enum emul_task_reason why, struct tss *t)
 {
 	u8 vec = why == EMUL_TASK_IRET ? VEC_TS : VEC_GP, type;
-	u32 dpl, err = sel & 0xfffc;
+	u32 err = sel & 0xfffc;
 	int ret;
 
 	if (SEL_NULL(sel) || (sel & 4))
@@ -139,12 +125,8 @@ static int incoming(struct emul_ctxt *c, u16 sel, enum emul_task_reason why, str
 	if (ret)
 		return ret;
 	type = type_of(&t->desc);
-	dpl = t->desc.hi >> 13 & 3;
 	if ((t->desc.hi & 0x1000) || (type & 5) != 1)
 		return emul_exc(c, vec, true, err);
-	if ((why == EMUL_TASK_CALL || why == EMUL_TASK_JMP) &&
-	    (dpl < c->cpl || dpl < (sel & 3u)))
-		return emul_exc(c, VEC_GP, true, err);
 	/* Busy when returned to, available otherwise: tasks are not reentrant. */
 	if (!!(type & 2) != (why == EMUL_TASK_IRET))
 		return emul_exc(c, vec, true, err);
@@ -179,10 +161,11 @@ static int leave_task(struct emul_ctxt *c, enum emul_task_reason why, struct tss
 		fl |= c->w.rflags & FL_RF;
 	pack(c, old, fl);
 	ret = tss_io(c, old, first, last, true);
-	if (!ret && why != EMUL_TASK_CALL && why != EMUL_TASK_GATE)
-		ret = set_busy(c, &old->desc, false);
+	/* First what somebody else may be faster with: nothing has changed then that counts. */
 	if (!ret && why != EMUL_TASK_IRET)
 		ret = set_busy(c, &new->desc, true);
+	if (!ret && why != EMUL_TASK_CALL && why != EMUL_TASK_GATE)
+		ret = set_busy(c, &old->desc, false);
 	if (!ret && (why == EMUL_TASK_CALL || why == EMUL_TASK_GATE)) {
 		put(new, 0, old->seg.sel, 2);
 		ret = tss_io(c, new, 0, 2, true);
@@ -257,7 +240,10 @@ static int enter_task(struct emul_ctxt *c, const struct task *k, struct tss *new
 	c->cpl = cpl;
 	c->mode = (k->eflags & FL_VM) ? EMUL_VM86 : EMUL_PROT32;
 	put_selectors(c, k, cpl);
-	ret = c->ops->set_cr(c, 0, c->ops->get_cr(c, 0) | CR0_TS);
+	/* Local breakpoints are the old task's (SDM 3B 18.2.4). */
+	ret = c->ops->set_dr(c, 7, c->ops->get_dr(c, 7) & ~(u64)DR7_LOCAL);
+	if (!ret)
+		ret = c->ops->set_cr(c, 0, c->ops->get_cr(c, 0) | CR0_TS);
 	if (!ret && new->wide && (c->ops->get_cr(c, 0) & 0x80000000u)) {
 		ret = c->ops->set_cr(c, 3, k->cr3);
 		memset(c->tlb, 0, sizeof(c->tlb));
@@ -286,13 +272,11 @@ static void commit(struct emul_ctxt *c)
 }
 
 /* Everything up to the commit point, with faults in the old task. */
-static int prepare(struct emul_ctxt *c, u16 sel, int idt_vector, enum emul_task_reason why,
-		   struct tss *old, struct tss *new)
+static int prepare(struct emul_ctxt *c, u16 sel, enum emul_task_reason why, struct tss *old,
+		   struct tss *new)
 {
-	int ret = check_gate(c, idt_vector);
+	int ret = incoming(c, sel, why, new);
 
-	if (!ret)
-		ret = incoming(c, sel, why, new);
 	if (ret)
 		return ret;
 	old->seg = *emul_seg(c, EMUL_TR);
@@ -311,8 +295,34 @@ static int prepare(struct emul_ctxt *c, u16 sel, int idt_vector, enum emul_task_
 	return ret;
 }
 
-int emul_task_switch(struct emul_ctxt *c, u16 sel, int idt_vector,
-		     enum emul_task_reason reason, bool has_error, u32 error)
+/* The error code of the event whose gate led here. A push that faults moves no stack pointer. */
+static int push_error(struct emul_ctxt *c, u32 error, bool wide)
+{
+	u64 sp = c->w.gpr[EMUL_RSP];
+	int ret = emul_push(c, error, wide ? 4 : 2);
+
+	if (ret)
+		c->w.gpr[EMUL_RSP] = sp;
+	return ret;
+}
+
+/* The old task's part, anew where another CPU was faster with a descriptor. */
+static int leave(struct emul_ctxt *c, u16 sel, enum emul_task_reason why, struct tss *old,
+		 struct tss *new)
+{
+	int ret = EMUL_RETRY, i;
+
+	for (i = 0; i < 4 && ret == EMUL_RETRY; i++) {
+		emul_log_reset(c);
+		ret = prepare(c, sel, why, old, new);
+		if (!ret)
+			ret = leave_task(c, why, old, new);
+	}
+	return ret == EMUL_RETRY ? EMUL_UNHANDLEABLE : ret;
+}
+
+int emul_task_switch(struct emul_ctxt *c, u16 sel, enum emul_task_reason reason, u64 fault_rip,
+		     bool has_error, u32 error)
 {
 	bool nested = reason == EMUL_TASK_CALL || reason == EMUL_TASK_GATE;
 	struct tss old = { 0 }, new = { 0 };
@@ -321,18 +331,18 @@ int emul_task_switch(struct emul_ctxt *c, u16 sel, int idt_vector,
 
 	emul_init(c);
 	c->w = *c->regs;
-	ret = prepare(c, sel, idt_vector, reason, &old, &new);
-	if (!ret)
-		ret = leave_task(c, reason, &old, &new);
+	ret = leave(c, sel, reason, &old, &new);
 	if (ret) {
 		c->seg_dirty = 0;
 		emul_log_reset(c);
+		if (ret == EMUL_FAULT)
+			c->regs->rip = fault_rip;
 		return ret == EMUL_IO_NEEDED ? EMUL_UNHANDLEABLE : ret;
 	}
 	unpack(&new, &k);
 	ret = enter_task(c, &k, &new, nested);
 	if (!ret && has_error)
-		ret = emul_push(c, error, new.wide ? 4 : 2);
+		ret = push_error(c, error, new.wide);
 	emul_log_reset(c);
 	commit(c);
 	/* DR6.BT: the debug trap bit of the new TSS (SDM 3B 18.3.1.5). */

@@ -130,6 +130,8 @@ bool irqchip_irq_pending(struct x86_vcpu *vcpu);
 bool irqchip_irq_to_inject(struct x86_vcpu *vcpu);
 /* Take it into service: vector, or -1. Own thread. */
 int irqchip_irq_ack(struct x86_vcpu *vcpu);
+/* KVM_INTERRUPT has a way into the guest, once it takes interrupts: no APIC of ours, or LVT0 lets ExtINT in. */
+bool irqchip_takes_user_irq(struct x86_vcpu *vcpu);
 /* KVM_INTERRUPT may be called now (kvm_run.ready_for_interrupt_injection). */
 bool irqchip_ready_for_user_irq(struct x86_vcpu *vcpu);
 /* A pending interrupt is held back by the TPR: CR8 writes must exit (vendor op cr8_intercept). */

@@ -161,8 +161,7 @@ static void write_reg(struct lapic *a, u32 offset, u32 val)
 		break;
 	case LAPIC_ESR:
 		/* SDM 3 11.5.3: the write latches what happened since the last one. */
-		lapic_put(a, LAPIC_ESR, READ_ONCE(a->esr_pending));
-		WRITE_ONCE(a->esr_pending, 0);
+		lapic_put(a, LAPIC_ESR, xchg(&a->esr_pending, 0));
 		break;
 	case LAPIC_ICR:
 		lapic_put(a, LAPIC_ICR, val);

@@ -176,6 +176,15 @@ static struct lapic *map_logical_bit(const struct lapic_map *map, u8 kind, u32 d
 	return READ_ONCE(map->logical[kind == LOGICAL_FLAT ? bit : (dest >> 4 & 15) * 4 + bit]);
 }
 
+/* One with several bits in its logical id is met several times. */
+static bool among(struct lapic *const *to, int n, const struct lapic *a)
+{
+	while (n)
+		if (to[--n] == a)
+			return true;
+	return false;
+}
+
 static u32 logical_mask(u8 kind)
 {
 	return kind == LOGICAL_X2APIC ? 0xffff : kind == LOGICAL_FLAT ? 0xff : 0xf;
@@ -207,12 +216,13 @@ static int map_lookup(const struct lapic_map *map, const struct apic_msg *m,
 		if (kind == LOGICAL_MIXED ||
 		    (kind == LOGICAL_X2APIC && !READ_ONCE(map->phys_unique)))
 			return -1;
-		if (kind == LOGICAL_NONE || (kind != LOGICAL_X2APIC && m->dest > 0xff))
-			return 0;
 		bits = m->dest & logical_mask(kind);
+		/* Nobody, if the map is whole. */
+		if (kind == LOGICAL_NONE || (kind != LOGICAL_X2APIC && m->dest > 0xff))
+			bits = 0;
 		for (; bits; bits &= bits - 1) {
 			to[n] = map_logical_bit(map, kind, m->dest, __ffs(bits));
-			if (to[n] && (!n || to[n] != to[n - 1]))
+			if (to[n] && !among(to, n, to[n]))
 				n++;
 		}
 	}

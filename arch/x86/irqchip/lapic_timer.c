@@ -185,9 +185,13 @@ void lapic_timer_restore(struct lapic *a)
 	if (a->timer.mode == LVTT_DEADLINE)
 		return;
 	count = min_t(u32, lapic_get(a, LAPIC_TMCCT), lapic_get(a, LAPIC_TMICT));
-	/* A periodic timer never rests at 0. */
-	if (!count && a->timer.mode == LVTT_PERIODIC)
-		count = lapic_get(a, LAPIC_TMICT);
+	if (!count && lapic_get(a, LAPIC_TMICT)) {
+		/* A periodic timer never rests at 0. Of a one-shot one QEMU gives the initial count only: over now. */
+		if (a->timer.mode == LVTT_PERIODIC)
+			count = lapic_get(a, LAPIC_TMICT);
+		else
+			lapic_local_deliver(a, LAPIC_LVT_TIMER);
+	}
 	start(a, count);
 }
 

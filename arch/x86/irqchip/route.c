@@ -112,6 +112,18 @@ static int init_pin(struct x86_vm *vm, struct irq_route *route)
 	return 0;
 }
 
+/*
+ * Split: an EOI is reported for vectors that an I/O APIC pin in userspace raises as a level. Known before anybody
+ * can raise it. A vector stays in the map when its route goes, or never comes: what is in service still has
+ * to be reported, and TMR keeps edges out.
+ */
+static void note_level(struct x86_vm *vm, const struct irq_route *route)
+{
+	if (READ_ONCE(vm->irqchip.mode) == IRQCHIP_SPLIT && route->gsi < vm->irqchip.split_pins &&
+	    route->msi.data & BIT(15))
+		set_bit(route->msi.data & 0xff, vm->irqchip.split_level);
+}
+
 int arch_irq_route_init(struct vm *v, struct irq_route *route,
 			const struct kvm_irq_routing_entry *ue)
 {
@@ -124,6 +136,7 @@ int arch_irq_route_init(struct vm *v, struct irq_route *route,
 		if (!msi_valid(vm, &route->msi))
 			return -EINVAL;
 		route->set = set_msi;
+		note_level(vm, route);
 		return 0;
 	default:
 		return -EINVAL;
@@ -144,33 +157,11 @@ int arch_irq_set_atomic(struct vm *v, const struct irq_route *route, int source,
 	return route->set(v, route, source, level, false);
 }
 
-/*
- * Split: an EOI is reported for vectors that an I/O APIC pin in userspace
- * raises as a level. A vector stays in the map when its route goes: what is
- * in service still has to be reported, and TMR keeps edges out.
- */
-static void scan_split_routes(struct x86_vm *vm)
-{
-	struct irq_route routes[KEEL_IRQCHIPS];
-	u32 gsi;
-	int n;
-
-	for (gsi = 0; gsi < vm->irqchip.split_pins; gsi++) {
-		n = irq_routing_of_gsi(&vm->vm, gsi, routes);
-		while (n--) {
-			if (routes[n].type == KVM_IRQ_ROUTING_MSI && routes[n].msi.data & BIT(15))
-				set_bit(routes[n].msi.data & 0xff, vm->irqchip.split_level);
-		}
-	}
-}
-
 void arch_irq_routing_changed(struct vm *v)
 {
 	struct x86_vm *vm = to_x86_vm(v);
 
-	if (READ_ONCE(vm->irqchip.mode) == IRQCHIP_SPLIT)
-		scan_split_routes(vm);
-	else
+	if (READ_ONCE(vm->irqchip.mode) == IRQCHIP_FULL)
 		ioapic_dev_ack_pins_changed(vm);
 }
 

@@ -60,16 +60,19 @@ int irqchip_irq_ack(struct x86_vcpu *vcpu)
 	return a->hw ? -1 : lapic_ack(a);
 }
 
+bool irqchip_takes_user_irq(struct x86_vcpu *vcpu)
+{
+	enum irqchip_mode mode = vcpu_vm(vcpu)->irqchip.mode;
+
+	return mode == IRQCHIP_NONE || (mode == IRQCHIP_SPLIT && READ_ONCE(vcpu->apic.lapic.extint_ok));
+}
+
 bool irqchip_ready_for_user_irq(struct x86_vcpu *vcpu)
 {
-	switch (vcpu_vm(vcpu)->irqchip.mode) {
-	case IRQCHIP_FULL:
-		return true;	/* nobody may call KVM_INTERRUPT, nobody has to wait */
-	case IRQCHIP_SPLIT:
-		return vcpu->apic.lapic.extint_ok && event_ready_for_user_irq(vcpu);
-	default:
-		return event_ready_for_user_irq(vcpu);
-	}
+	/* With the PIC in the kernel nobody may call KVM_INTERRUPT, so nobody has to wait. */
+	if (vcpu_vm(vcpu)->irqchip.mode == IRQCHIP_FULL)
+		return true;
+	return irqchip_takes_user_irq(vcpu) && event_ready_for_user_irq(vcpu);
 }
 
 /* Held back by the TPR alone? Then the guest's next change of CR8 is of interest. */
@@ -269,8 +272,12 @@ bool irqchip_fast_msr_write(struct x86_vcpu *vcpu, u32 index, u64 val)
 		if (!simple_icr(val))
 			return false;
 		break;
-	case MSR_X2APIC(LAPIC_SELF_IPI):
 	case MSR_X2APIC(LAPIC_EOI):
+		/* One that the guest has ended in memory comes before this one. */
+		if (vcpu->apic.pv_eoi_armed)
+			return false;
+		break;
+	case MSR_X2APIC(LAPIC_SELF_IPI):
 		break;
 	default:
 		return false;

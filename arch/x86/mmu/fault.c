@@ -94,6 +94,27 @@ static enum map_result resolve_conflict(struct x86_vcpu *vcpu, const struct mems
 	return done;
 }
 
+/*
+ * Small pages are, or were, where the host has a large one by now: a slot that went held a part of it, or the host's
+ * page was small. They go, and at once the large one comes, for it is no less than they were.
+ */
+static enum map_result replace_table(struct x86_vcpu *vcpu, const struct memslot *slot,
+				     struct map_request *r, unsigned long seq)
+{
+	struct vm *vm = vcpu->v.vm;
+	gfn_t first = r->gfn & ~(level_frames(r->level) - 1);
+	enum map_result done = MAP_RETRY;
+
+	write_lock(&vm->mmu_lock);
+	if (!page_is_stale(vm, seq, memslot_hva(slot, r->gfn), r->level)) {
+		if (s2_zap(vm, slot->as, first, first + level_frames(r->level)))
+			arch_flush_tlbs(vm);
+		done = map_unless_stale(vcpu, slot, r, seq);
+	}
+	mmu_write_unlock(vm);
+	return done;
+}
+
 static enum map_result install(struct x86_vcpu *vcpu, const struct memslot *slot,
 			       struct map_request *r, unsigned long seq)
 {
@@ -105,6 +126,8 @@ static enum map_result install(struct x86_vcpu *vcpu, const struct memslot *slot
 	read_unlock(&vm->mmu_lock);
 	if (unlikely(done == MAP_CONFLICT))
 		done = resolve_conflict(vcpu, slot, r, seq);
+	else if (unlikely(done == MAP_MERGE))
+		done = replace_table(vcpu, slot, r, seq);
 	return done;
 }
 
@@ -157,6 +180,8 @@ int s2_map_slot_page(struct x86_vcpu *vcpu, const struct memslot *slot, const st
 		r.level = 1;
 		r.split = true;
 	}
+	/* Where fetches make tables, one that is there may be theirs. */
+	r.merge = r.level > 1 && !nx;
 	/*
 	 * Without hardware that logs, the first access that maps a page of the dirty log makes it writable
 	 * and marks it, a read too, as VMMs know it: most such pages are written to next. After the mark
@@ -215,8 +240,11 @@ static verdict_t fault_in_slot(struct x86_vcpu *vcpu, const struct memslot *slot
 		vcpu_request(&vcpu->v, REQ_DIRTY_RING_FULL);
 		return VERDICT_RESUME;
 	}
-	/* The tables of a vCPU's address space exist: it could not fault without. */
-	if (f->present && f->write && fast_write(vcpu, slot, gfn))
+	/*
+	 * The tables of a vCPU's address space exist: it could not fault without. A slot that moves over a part of
+	 * itself may find another frame's leaf there.
+	 */
+	if (f->present && f->write && !READ_ONCE(vm_mmu(vcpu->v.vm)->moving) && fast_write(vcpu, slot, gfn))
 		return VERDICT_RESUME;
 	return map_page(vcpu, slot, gfn, f);
 }

@@ -143,7 +143,11 @@ static inline u32 gw_descend(struct gw_env *env, struct gw_state *s)
 		bool leaf;
 		u64 e;
 
-		if (!gw_read(env, gpa, &e) || !(e & GE_P))
+		if (env->pdpte && level == 3)
+			e = env->pdpte[s->gva >> shift & 3];
+		else if (!gw_read(env, gpa, &e))
+			e = 0;
+		if (!(e & GE_P))
 			return GW_FAULT | gw_error(env, s->access, 0);
 		leaf = level == 1 || (level <= env->max_leaf && (e & GE_PS));
 		if (e & (leaf ? env->rsvd_leaf : env->rsvd_table)[level])

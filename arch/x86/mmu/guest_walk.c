@@ -112,6 +112,8 @@ static struct gw_env *current_env(struct x86_vcpu *vcpu, u32 access)
 		make_env(vcpu, r, gbpages);
 	env->hint = NULL;
 	env->root = r->cr3 & m->gw_root_mask;
+	env->pdpte = unlikely(env->levels == 3) && keel_vendor.caps.pdpte_registers ?
+		     st_read(vcpu, ST_PDPTE)->pdpte : NULL;
 	if (env->smap && !(access & GW_USER))
 		env->ac = st_read(vcpu, ST_RFLAGS)->rflags & X86_EFLAGS_AC;
 	if (env->pke)
@@ -159,7 +161,7 @@ static bool note_entries(struct x86_vcpu *vcpu, const struct gw_env *env, const 
 	n->nr = 0;
 	if (!env->levels)
 		return true;
-	if (env->entry_size != 8 || !gw_is_marked(s))
+	if (env->entry_size != 8 || env->pdpte || !gw_is_marked(s))
 		return false;
 	for (level = env->levels; level >= s->level; level--) {
 		n->entry[n->nr].hva = vcpu_gpa_to_hva(&vcpu->v, s->used[level].gpa, false);

@@ -126,6 +126,7 @@ enum map_result {
 	MAP_SPURIOUS,		/* was there already */
 	MAP_RETRY,		/* what was to be mapped, or where, changed meanwhile */
 	MAP_CONFLICT,		/* something else is: zap the frame, then try again */
+	MAP_MERGE,		/* a table is where the whole large page fits: zap that, then try again */
 };
 
 struct map_request {
@@ -134,6 +135,7 @@ struct map_request {
 	int			level;	/* wanted; s2_map() stores that of the leaf, which may differ */
 	struct s2e_rights	rights;
 	bool			split;	/* small only because large ones must not be executed */
+	bool			merge;	/* takes the place of a table, too */
 	struct page		*dirty;	/* the guest may write to it once mapped; or NULL */
 };
 

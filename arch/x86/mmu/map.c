@@ -61,7 +61,7 @@ enum map_result s2_map(struct x86_vcpu *vcpu, u64 *root, struct map_request *r)
 		pos.entry = &table[level_index(r->gfn, pos.level)];
 		pos.val = READ_ONCE(*pos.entry);
 		if (!s2e_present(pos.val)) {
-			/* Below: a table of small pages was there already, and its holes stay small. */
+			/* Below: a table made for a fetch was there already, and its holes stay small. */
 			if (pos.level <= r->level) {
 				r->level = pos.level;
 				return set_leaf(vcpu, &pos, r);
@@ -73,6 +73,8 @@ enum map_result s2_map(struct x86_vcpu *vcpu, u64 *root, struct map_request *r)
 				nx_huge_split_done(vcpu->v.vm);
 		} else if (s2e_is_leaf(pos.val, pos.level)) {
 			return meet_leaf(vcpu, &pos, r);
+		} else if (pos.level == r->level && r->merge) {
+			return MAP_MERGE;
 		}
 		table = s2_table(pos.val);
 		pos.level--;

@@ -32,6 +32,7 @@ struct vm_mmu {
 	struct list_head	flushed;	/* free_lock: nobody can use them any more */
 	bool			hw_log;		/* slots_lock: the CPU logs writes to pages without D */
 	unsigned int		nr_logged;	/* slots_lock: slots with a dirty log */
+	bool			moving;		/* slots_lock: leaves of a slot's old place may be at its new one */
 	struct page		*apic_page;	/* set once: the APIC-access page, in no slot */
 	bool			apic_page_off;	/* mmu_lock: it is not mapped, and will not be again */
 	struct work_struct	free_work;	/* frees `flushed` when it is large */

@@ -50,7 +50,11 @@ static void recover(struct work_struct *work)
 	unsigned long id;
 	unsigned int as;
 
-	mutex_lock(&vm->slots_lock);
+	/* Whoever has it may wait for a page that nobody brings, and this queue is everybody's. */
+	if (!mutex_trylock(&vm->slots_lock)) {
+		queue_delayed_work(system_unbound_wq, &mmu->nx_work, HZ);
+		return;
+	}
 	/* Splits that come from now on are counted anew. */
 	atomic64_set((atomic64_t *)&vm->stats.nx_lpage_splits, 0);
 	for (as = 0; as < KEEL_ADDRESS_SPACES; as++) {

@@ -38,6 +38,9 @@ int arch_memslot_prepare(struct vm *vm, const struct memslot *old, const struct 
 		return -EINVAL;
 	if (logs(new))
 		hw_log_begin(vm);
+	/* If the change fails it stays so, which costs time only. */
+	if (old && new && old->base_gfn != new->base_gfn)
+		WRITE_ONCE(vm_mmu(vm)->moving, true);
 	return 0;
 }
 
@@ -59,6 +62,7 @@ void arch_memslot_commit(struct vm *vm, const struct memslot *old, const struct 
 		return;
 	if (!new || new->base_gfn != old->base_gfn) {
 		zap_slot(vm, old);
+		WRITE_ONCE(vm_mmu(vm)->moving, false);
 	} else if (!memslot_logged(new)) {
 		/* The log has ended. What stays small gets W back by a fault. */
 		s2_merge_slot(vm, new);

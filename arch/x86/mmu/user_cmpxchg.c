@@ -49,6 +49,11 @@ static int cmpxchg16_user(void __user *p, void *old, const void *new)
 
 int arch_user_cmpxchg(void __user *p, unsigned int size, void *old, const void *new)
 {
+	unsigned long at = (unsigned long)p;
+
+	/* Within a cache line the CPU needs no alignment; what leaves it would lock the host's bus. */
+	if (size == 16 ? at & 15 : (at & (SMP_CACHE_BYTES - 1)) + size > SMP_CACHE_BYTES)
+		return -EFAULT;
 	switch (size) {
 	case 1:
 		return CMPXCHG_USER(u8);

@@ -34,6 +34,7 @@ struct gw_env {
 	void	*mem;		/* for gw_read() and gw_exchange() */
 	void	*hint;		/* gw_read()'s: where it read last */
 	u64	root;		/* gpa of the top table */
+	const u64 *pdpte;	/* PAE: the top table, where the CPU keeps it in registers; or NULL */
 	u64	rsvd_addr;	/* bits 51:MAXPHYADDR */
 	int	levels;		/* 0 no paging, 2 32-bit, 3 PAE, 4, 5 */
 	int	entry_size;	/* 4 or 8 */

@@ -94,7 +94,6 @@ static verdict_t exit_task_switch(struct x86_vcpu *vcpu)
 	struct x86_task_switch ts = {
 		.selector = vcpu->exit.info1,
 		.reason	= info2 & TS_IRET ? 1 : info2 & TS_JMP ? 2 : event & INJ_VALID ? 3 : 0,
-		.vector	= event & INJ_VECTOR,
 		.soft	= soft_event(event),
 		.nmi	= (event & INJ_TYPE) == INJ_NMI,
 		.has_error = info2 & TS_HAS_ERROR,

@@ -229,6 +229,7 @@ void vmx_caps_fill(struct vendor_caps *caps)
 	caps->tsc_max_ratio = ~0ull;
 	caps->guest_timer = c->timer;
 	caps->pdpte_registers = true;
+	caps->long_mode_wants_tss32 = true;	/* SDM 2B, MOV to control registers */
 	caps->stage2_levels = c->ept_5level ? 5 : 4;
 	caps->stage2_1g = c->ept_1g;
 	caps->stage2_exec_only = c->ept_exec_only;

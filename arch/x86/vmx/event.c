@@ -150,6 +150,8 @@ void vmx_set_nmi_masked(struct x86_vcpu *vcpu, bool masked)
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	u32 state = vmx_intr_state(vmx) & ~GUEST_INTR_STATE_NMI;
 
+	/* What is set now holds, whatever was to be entered with. */
+	vmx->nmi_armed = false;
 	vmx_set_intr_state(vmx, state | (masked ? GUEST_INTR_STATE_NMI : 0));
 	WRITE_ONCE(vmx->nmi_masked, masked);
 }
@@ -216,11 +218,23 @@ void vmx_events_reset(struct vmx_vcpu *vmx)
 
 /* ---- intercepted exceptions ---- */
 
-/* DR6 was not changed: the qualification has the causes (SDM 3C table 28-1). INT1 is a trap: RIP behind it. */
+/* INT1 is a trap: the instruction is over, and so is a shadow that it was in. */
+static void behind_int1(struct x86_vcpu *vcpu)
+{
+	struct x86_regs *r = st_write(vcpu, ST_RIP | ST_RFLAGS | ST_SHADOW);
+	u64 rip = r->rip + vmcs_read32(VM_EXIT_INSTRUCTION_LEN);
+
+	r->rip = is_64bit_code(vcpu) ? rip : (u32)rip;
+	r->rflags &= ~(u64)X86_EFLAGS_RF;
+	r->int_shadow = 0;
+	vcpu->ev.check = true;
+}
+
+/* DR6 was not changed: the qualification has the causes (SDM 3C table 28-1). */
 static verdict_t exit_db(struct x86_vcpu *vcpu, u32 info)
 {
 	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_PRIV_SW_EXCEPTION)
-		st_write(vcpu, ST_RIP)->rip += vmcs_read32(VM_EXIT_INSTRUCTION_LEN);
+		behind_int1(vcpu);
 	else if (st_read(vcpu, ST_RFLAGS)->rflags & X86_EFLAGS_TF &&
 		 vmx_intr_state(to_vmx(vcpu)) & (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS))
 		/* The exit took the trap, and an entry in a shadow with TF set wants it pending (SDM 3C 27.3.1.5). */
@@ -296,7 +310,6 @@ verdict_t vmx_exit_task_switch(struct x86_vcpu *vcpu)
 	};
 
 	if (event & VECTORING_INFO_VALID_MASK) {
-		ts.vector = event & VECTORING_INFO_VECTOR_MASK;
 		ts.soft = type == INTR_TYPE_SOFT_INTR || type == INTR_TYPE_SOFT_EXCEPTION ||
 			  type == INTR_TYPE_PRIV_SW_EXCEPTION;
 		ts.nmi = type == INTR_TYPE_NMI_INTR;

@@ -14,6 +14,10 @@
 #define REASON_GETSEC		11
 #define REASON_RSM		17
 #define REASON_LOADIWKEY	69
+#define REASON_SEAMCALL		76
+#define REASON_TDCALL		77
+#define REASON_RDMSR_IMM	84
+#define REASON_WRMSRNS_IMM	85
 
 struct exit_row {
 	verdict_t	(*fn)(struct x86_vcpu *vcpu);
@@ -116,6 +120,10 @@ static const struct exit_row rows[] = {
 	[EXIT_REASON_UMWAIT]		= { keel_exit_ud },
 	[EXIT_REASON_TPAUSE]		= { keel_exit_ud },
 	[REASON_LOADIWKEY]		= { keel_exit_ud },
+	[REASON_SEAMCALL]		= { keel_exit_ud },
+	[REASON_TDCALL]			= { keel_exit_ud },
+	[REASON_RDMSR_IMM]		= { keel_exit_ud },
+	[REASON_WRMSRNS_IMM]		= { keel_exit_ud },
 };
 
 u8 vmx_exit_has(u32 reason)

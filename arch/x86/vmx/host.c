@@ -34,7 +34,7 @@ void vmx_set_syscall_msrs(struct vmx_vcpu *vmx, const struct x86_regs *r)
 	vmx->msr[0] = r->star;
 	vmx->msr[1] = r->lstar;
 	vmx->msr[2] = r->cstar;
-	vmx->msr[3] = r->sfmask;
+	vmx->msr[3] = (u32)r->sfmask;		/* the rest is reserved: it never reaches the CPU */
 	vmx->msrs_stale = true;
 }
 

@@ -55,7 +55,9 @@ static void prepare_tpr(struct vmx_vcpu *vmx)
 /* RIP of a software event is that of its instruction; the length leads behind it (SDM 3C 27.2.1.3). */
 static void prepare_soft(struct vmx_vcpu *vmx)
 {
-	vmcs_write(GUEST_RIP, vmx->x.regs.rip - vmx->soft_len);
+	u64 rip = vmx->x.regs.rip - vmx->soft_len;
+
+	vmcs_write(GUEST_RIP, is_64bit_code(&vmx->x) ? rip : (u32)rip);
 	vmx->soft_len = 0;
 }
 
@@ -112,7 +114,8 @@ noinstr void vmx_enter(struct x86_vcpu *vcpu)
 	if (unlikely(vmx->vmenter != VMENTER_EXITED))
 		return;
 	vmx->exit_reason = vmcs_read_raw(VM_EXIT_REASON, &ok);
-	if (vmx->exit_reason == EXIT_REASON_EXCEPTION_NMI)
+	/* Bits between the reason and "entry failed" tell of circumstances (SDM 3C 25.9.1). */
+	if ((vmx->exit_reason & (VMX_EXIT_REASONS_FAILED_VMENTRY | 0xffff)) == EXIT_REASON_EXCEPTION_NMI)
 		exit_intr_info(vmx);
 }
 

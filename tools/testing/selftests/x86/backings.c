@@ -239,6 +239,12 @@ TEST_F(backing, pfnmap)
 		EXPECT_EQ(KVM_EXIT_MMIO, self->v->run->exit_reason);
 		vcpu_expect(self->v, MSG_SYNC);
 	}
+	/* Nothing is allowed: nothing is read either, though the frames are there. */
+	ASSERT_EQ(0, mprotect(self->mem, 16 * PAGE, PROT_NONE));
+	hm_write = false;
+	if (on_keel())
+		EXPECT_ERR(EFAULT, ioctl(self->v->fd, KVM_RUN, 0));
+	ASSERT_EQ(0, mprotect(self->mem, 16 * PAGE, PROT_READ));
 	/* The mapping goes: so does the guest's. */
 	ASSERT_EQ(0, munmap(self->mem, 16 * PAGE));
 	self->mem = MAP_FAILED;

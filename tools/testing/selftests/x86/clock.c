@@ -352,6 +352,27 @@ TEST_F(clock, tsc_writes_synchronise)
 	EXPECT_EQ(a, b);
 }
 
+/* A VMM that restores vCPU by vCPU gives the frequency before each TSC: they are in step all the same. */
+TEST_F(clock, frequency_between_tsc_writes)
+{
+	struct test_vcpu *w = vcpu_create(&self->vm, 1);
+	int khz = ioctl(self->v->fd, KVM_GET_TSC_KHZ, 0);
+	uint64_t a = 0, b = 0;
+
+	/* Within what needs no scaling. */
+	ASSERT_EQ(0, ioctl(self->v->fd, KVM_SET_TSC_KHZ, khz - 1));
+	ASSERT_EQ(1, set_msr(self->v->fd, MSR_TSC, 1ull << 50));
+	ASSERT_EQ(0, ioctl(w->fd, KVM_SET_TSC_KHZ, khz - 1));
+	ASSERT_EQ(1, set_msr(w->fd, MSR_TSC, (1ull << 50) + 1000));
+	ASSERT_EQ(0, tsc_offset(self->v->fd, KVM_GET_DEVICE_ATTR, &a));
+	ASSERT_EQ(0, tsc_offset(w->fd, KVM_GET_DEVICE_ATTR, &b));
+	EXPECT_EQ(a, b);
+	/* A frequency that comes behind its TSC leaves that what it is. */
+	ASSERT_EQ(0, ioctl(w->fd, KVM_SET_TSC_KHZ, khz));
+	ASSERT_EQ(1, get_msr(w->fd, MSR_TSC, &b));
+	EXPECT_LE(1ull << 50, b);
+}
+
 /* ---- two vCPUs ---- */
 
 static volatile uint64_t last_time, warps, turns, which;

@@ -147,6 +147,20 @@ TEST_F(huge, two_slots_share_a_large_page)
 	hm_work(self->v, 0, PAGES, false);
 }
 
+/* A slot that held a part of a large page makes room for one that holds all of it. */
+TEST_F(huge, where_small_pages_were)
+{
+	NEED_THP();
+	ASSERT_EQ(0, vm_set_region(&self->vm, SLOT_FREE, GPA_FREE, LARGE / 2, self->mem, 0));
+	hm_work(self->v, 0, LARGE_PAGES / 2, true);
+	EXPECT_EQ(0, LARGE_NOW());
+	ASSERT_EQ(0, vm_set_region(&self->vm, SLOT_FREE, GPA_FREE, 0, self->mem, 0));
+	ASSERT_EQ(0, vm_set_region(&self->vm, SLOT_FREE, GPA_FREE, SIZE, self->mem, 0));
+	hm_work(self->v, 0, PAGES, true);
+	EXPECT_EQ((int64_t)NR_LARGE, LARGE_NOW());
+	EXPECT_EQ(0, hm_wrong(self->mem, 0, PAGES));
+}
+
 /* ---- hugetlbfs ---- */
 
 static bool map_hugetlb(FIXTURE_DATA(huge) *self, size_t size, int order)

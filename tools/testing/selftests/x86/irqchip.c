@@ -584,4 +584,34 @@ TEST(split_eoi_exit)
 	vm_destroy(&vm);
 }
 
+static volatile uint64_t spins;
+
+static void guest_spins(void)
+{
+	LAPIC(0xf0) = 0x1ff;
+	LAPIC(0x350) = 0x10000;		/* LVT0 lets nothing in */
+	guest_sync(0);
+	guest_sti();
+	for (spins = 0; spins < 1000; spins++)
+		;
+	guest_done();
+}
+
+/* Userspace's interrupt has no way in: the guest goes on, and no window opens. */
+TEST(split_window_behind_a_masked_lint0)
+{
+	struct test_vcpu *v;
+	struct test_vm vm;
+
+	reset_counts();
+	vm_create(&vm, TEST_IRQCHIP_SPLIT);
+	v = vcpu_create(&vm, 0);
+	vcpu_start(v, guest_spins);
+	vcpu_expect(v, MSG_SYNC);
+	v->run->request_interrupt_window = 1;
+	vcpu_expect(v, MSG_DONE);
+	EXPECT_EQ(0, v->run->ready_for_interrupt_injection);
+	vm_destroy(&vm);
+}
+
 TEST_HARNESS_MAIN

@@ -103,15 +103,15 @@ static void guest_modes(void)
 		guest_assert(when >= t - khz / 500);	/* as close as 2 us counts as there */
 		guest_assert(guest_rdmsr(MSR_DEADLINE) == 0);
 	}
-	/* Taken back, and moved. */
-	guest_wrmsr(MSR_DEADLINE, guest_rdtsc() + khz);
+	/* Taken back, and moved: from so far away that a slow host does not get there between two WRMSRs. */
+	limit = guest_rdtsc() + khz * 310;
+	guest_wrmsr(MSR_DEADLINE, limit - khz * 10);
 	guest_wrmsr(MSR_DEADLINE, 0);
-	limit = guest_rdtsc() + khz * 3;
 	spin(21);
 	guest_assert(count == 20);
 	limit = ~0ull;
-	t = guest_rdtsc() + khz * 3;
-	guest_wrmsr(MSR_DEADLINE, guest_rdtsc() + khz);
+	t = guest_rdtsc() + khz * 310;
+	guest_wrmsr(MSR_DEADLINE, t - khz * 10);
 	guest_wrmsr(MSR_DEADLINE, t);
 	spin(21);
 	guest_assert(when >= t - khz / 500);
@@ -174,6 +174,23 @@ static void guest_disarmed(void)
 	guest_sync(2);
 	spin(1);
 	guest_done();
+}
+
+/* QEMU's state of an APIC has the initial count, and 0 where the current one is: the timer is over. */
+TEST_F(timer, set_lapic_without_the_current_count)
+{
+	struct kvm_lapic_state s;
+	uint32_t none = 0, count0 = 100000000;
+
+	vcpu_start(self->v, guest_armed);
+	vcpu_expect(self->v, MSG_SYNC);
+	ASSERT_EQ(0, ioctl(self->v->fd, KVM_GET_LAPIC, &s));
+	memset(s.regs + 0x200, 0, 0x80);	/* IRR: it may have expired */
+	memcpy(s.regs + TMICT, &count0, sizeof(count0));
+	memcpy(s.regs + TMCCT, &none, sizeof(none));
+	ASSERT_EQ(0, ioctl(self->v->fd, KVM_SET_LAPIC, &s));
+	vcpu_expect(self->v, MSG_DONE);
+	EXPECT_EQ(1, count);
 }
 
 /* State without an armed timer disarms what was armed (CVE-2022-48765); the same state arms it again. */

@@ -102,6 +102,59 @@ TEST_F(vcpu_events, exception_payload)
 	EXPECT_EQ(0, b.exception.pending);
 }
 
+static volatile uint64_t order[4], nr_order;
+
+static void on_event(struct guest_frame *f)
+{
+	if (nr_order < 4)
+		order[nr_order++] = f->vector;
+	/* Exits, for a KVM that gives the interrupt only then. */
+	guest_outb(0x80, 0);
+}
+
+static void guest_two_events(void)
+{
+	guest_handlers[6] = on_event;
+	guest_handlers[0x40] = on_event;
+	guest_sti();
+	guest_sync(0);
+	guest_sync(nr_order);
+	guest_done();
+}
+
+/* An exception that came out of an interrupt's delivery comes first; the interrupt is not lost. */
+TEST_F(vcpu_events, exception_before_interrupt)
+{
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_EXCEPTION_PAYLOAD, .args = { 1 } };
+	struct kvm_vcpu_events e;
+	int fd = self->v->fd;
+	uint64_t seen = 0;
+
+	ASSERT_EQ(0, ioctl(self->vm.fd, KVM_ENABLE_CAP, &cap));
+	nr_order = 0;
+	vcpu_start(self->v, guest_two_events);
+	vcpu_expect(self->v, MSG_SYNC);
+	/* The OUT of guest_sync() is over when KVM_RUN comes back. */
+	self->v->run->immediate_exit = 1;
+	EXPECT_ERR(EINTR, ioctl(fd, KVM_RUN, 0));
+	self->v->run->immediate_exit = 0;
+	ASSERT_EQ(0, ioctl(fd, KVM_GET_VCPU_EVENTS, &e));
+	e.flags = KVM_VCPUEVENT_VALID_PAYLOAD;
+	e.exception.pending = 1;
+	e.exception.nr = 6;
+	e.interrupt.injected = 1;
+	e.interrupt.nr = 0x40;
+	ASSERT_EQ(0, ioctl(fd, KVM_SET_VCPU_EVENTS, &e));
+	while (vcpu_run(self->v, &seen) == MSG_NONE)
+		ASSERT_EQ(KVM_EXIT_IO, self->v->run->exit_reason);
+	EXPECT_EQ(6, order[0]);
+	/* Stock KVM forgets the interrupt with the entry that delivers the exception. */
+	if (on_keel()) {
+		EXPECT_EQ(2, seen);
+		EXPECT_EQ(0x40, order[1]);
+	}
+}
+
 TEST_F(vcpu_events, triple_fault_event)
 {
 	struct kvm_enable_cap cap = { .cap = KVM_CAP_X86_TRIPLE_FAULT_EVENT, .args = { 1 } };

@@ -211,7 +211,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (task) {
 		u8 b = byte();
 
-		emul_task_switch(&g->c, selector(), b & 1 ? byte() : -1, b >> 1 & 3, b & 8, 0);
+		emul_task_switch(&g->c, selector(), b >> 1 & 3, g->regs.rip, b & 8, 0);
 		return 0;
 	}
 	before = g->regs;

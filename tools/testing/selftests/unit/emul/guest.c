@@ -303,6 +303,11 @@ static void op_write_mmx(struct emul_ctxt *c, int nr, u64 val)
 	of(c)->mmx[nr] = val;
 }
 
+static bool op_mf_pending(struct emul_ctxt *c)
+{
+	return of(c)->mf;
+}
+
 static int op_fxsave(struct emul_ctxt *c, u8 *area)
 {
 	memset(area, 0x5a, 512);
@@ -353,6 +358,7 @@ static const struct emul_ops ops = {
 	.write_vec = op_write_vec,
 	.read_mmx = op_read_mmx,
 	.write_mmx = op_write_mmx,
+	.mf_pending = op_mf_pending,
 	.fxsave = op_fxsave,
 	.fxrstor = op_fxrstor,
 	.intercept = op_intercept,

@@ -39,6 +39,7 @@ struct guest {
 	u64 efer, star, lstar, cstar, fmask, sysenter[3], kgs, tsc_aux, other_msr;
 	u8 vec[16][32];
 	u64 mmx[8];
+	bool mf;		/* an x87 exception waits */
 	struct g_event ev[4096];
 	u32 nr_ev;
 	u64 next_data;		/* what devices answer; counts up */

@@ -307,6 +307,14 @@ static void test_simd(struct guest *g)
 	ok(guest_ld(g, DATA, 8) == 0x1122334455667788, "to memory");
 	ok(guest_run(g, "\x0f\x6f\x03", 3) == EMUL_OK, "movq mm0,[rbx]");
 	ok(g->mmx[0] == 0x1122334455667788, "mmx");
+	g->mf = true;
+	g->mmx[0] = 5;
+	ok(guest_run(g, "\x0f\x6f\x03", 3) == EMUL_FAULT && g->c.exc.vector == 16 &&
+	   !g->c.exc.has_error && g->mmx[0] == 5, "movq mm0,[rbx] behind an x87 exception");
+	ok(guest_run(g, "\x0f\x7f\x03", 3) == EMUL_FAULT && g->c.exc.vector == 16, "movq [rbx],mm0");
+	ok(guest_run(g, "\x9b", 1) == EMUL_FAULT && g->c.exc.vector == 16, "wait");
+	ok(guest_run(g, "\x0f\x10\x03", 3) == EMUL_OK, "movups does not wait");
+	g->mf = false;
 	ok(guest_run(g, "\xf3\x0f\x10\xca", 4) == EMUL_OK, "movss xmm1,xmm2");
 	ok(guest_run(g, "\x0f\x16\x0b", 3) == EMUL_OK, "movhps xmm1,[rbx]");
 	ok(!memcmp(g->vec[1] + 8, g->ram + DATA, 8), "high half");

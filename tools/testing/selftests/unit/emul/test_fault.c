@@ -369,6 +369,9 @@ static void test_ac(struct guest *g)
 	guest_reset(g, L, 0);
 	g->regs.gpr[EMUL_RBX] = DATA + 8;
 	ok(fault(g, "\xf0\x48\x0f\xc7\x0b", 5) == GP, "cmpxchg16b unaligned");
+	g->seg[EMUL_FS].base = 8;
+	ok(fault(g, "\x64\xf0\x48\x0f\xc7\x0b", 6) != GP, "the sum is aligned");
+	g->seg[EMUL_FS].base = 0;
 }
 
 static void test_io_bitmap(struct guest *g)

@@ -8,6 +8,7 @@
 #define GDT 0x30000u
 #define OLD 0x20000u
 #define NEW 0x21000u
+#define FAULT_RIP 0x1232u
 
 static void desc(struct guest *g, u16 sel, u32 base, u32 limit, u8 access, u8 flags)
 {
@@ -43,7 +44,7 @@ static void fresh(struct guest *g, u8 new_access)
 
 static int go(struct guest *g, enum emul_task_reason why, bool has_error)
 {
-	return emul_task_switch(&g->c, 0x50, -1, why, has_error, 0xabcd);
+	return emul_task_switch(&g->c, 0x50, why, FAULT_RIP, has_error, 0xabcd);
 }
 
 static void test_switch(struct guest *g)
@@ -67,7 +68,7 @@ static void test_switch(struct guest *g)
 	ok(go(g, EMUL_TASK_CALL, false) == EMUL_OK && (g->regs.rflags & 0x4000), "NT");
 	ok(guest_ld(g, NEW, 2) == 0x40 && guest_ld(g, GDT + 0x45, 1) == 0x8b,
 	   "link; the old stays busy");
-	ok(emul_task_switch(&g->c, 0x40, -1, EMUL_TASK_IRET, false, 0) == EMUL_OK, "back: %d %x",
+	ok(emul_task_switch(&g->c, 0x40, EMUL_TASK_IRET, FAULT_RIP, false, 0) == EMUL_OK, "back: %d %x",
 	   g->c.exc.vector, g->c.exc.error);
 	ok(g->regs.rip == 0x1234 && g->regs.gpr[0] == 0x1000 && g->c.cpl == 0, "where it was");
 	ok(guest_ld(g, GDT + 0x55, 1) == 0x89 && !(guest_ld(g, NEW + 0x24, 4) & 0x4000),
@@ -97,22 +98,25 @@ static void test_bad(struct guest *g)
 	desc(g, 0x50, NEW, 0x66, 0x89, 0);
 	ok(go(g, EMUL_TASK_JMP, false) == EMUL_FAULT && g->c.exc.vector == 10, "too short");
 	fresh(g, 0x89);
-	g->c.cpl = 3;
-	ok(go(g, EMUL_TASK_JMP, false) == EMUL_FAULT && g->c.exc.vector == 13, "privilege");
-	fresh(g, 0x89);
 	g->pt[NEW >> 12].present = false;
 	ok(go(g, EMUL_TASK_JMP, false) == EMUL_FAULT && g->c.exc.vector == 14, "TSS not mapped");
+	ok(g->regs.rip == FAULT_RIP, "at the instruction");
+	regs.rip = FAULT_RIP;
 	ok(!memcmp(&regs, &g->regs, sizeof(regs)) && g->seg[EMUL_TR].sel == 0x40 &&
 	   guest_ld(g, GDT + 0x45, 1) == 0x8b, "nothing changed");
 	fresh(g, 0x89);
 	g->pt[NEW >> 12].gpa = MMIO_USER;
 	ok(go(g, EMUL_TASK_JMP, false) == EMUL_UNHANDLEABLE, "TSS on a device");
-	/* the gate of a software interrupt */
+	fresh(g, 0x89);
+	g->race = true;
+	ok(go(g, EMUL_TASK_JMP, false) == EMUL_UNHANDLEABLE && guest_ld(g, GDT + 0x45, 1) == 0x8b &&
+	   guest_ld(g, GDT + 0x55, 1) == 0x89, "others are faster, always: busy bits stay");
+	g->race = false;
+
+	unit_case("privileges are the CPU's to check");
 	fresh(g, 0x89);
 	g->c.cpl = 3;
-	guest_st(g, 0x31000 + 0x80 * 8 + 4, 0x8500, 4);
-	ok(emul_task_switch(&g->c, 0x50, 0x80, EMUL_TASK_GATE, false, 0) == EMUL_FAULT &&
-	   g->c.exc.error == 0x402, "gate DPL");
+	ok(go(g, EMUL_TASK_JMP, false) == EMUL_OK, "a gate of ring 3 to a TSS of ring 0");
 
 	unit_case("faults after it belong to the new task");
 	fresh(g, 0x89);
@@ -127,6 +131,14 @@ static void test_bad(struct guest *g)
 	ok(go(g, EMUL_TASK_JMP, false) == EMUL_FAULT && g->c.exc.vector == 1 &&
 	   g->c.exc.dr6 == 0x8000 &&
 	   g->regs.rip == 0x5000, "debug trap bit");
+	fresh(g, 0x89);
+	g->dr[7] = 0x7ff;
+	ok(go(g, EMUL_TASK_JMP, false) == EMUL_OK && g->dr[7] == 0x6aa, "local breakpoints go");
+	fresh(g, 0x89);
+	g->pt[0x9000 >> 12].present = false;
+	ok(go(g, EMUL_TASK_GATE, true) == EMUL_FAULT && g->c.exc.vector == 14 &&
+	   g->regs.gpr[EMUL_RSP] == 0x9040, "no room for the error code: ESP stays");
+	g->pt[0x9000 >> 12].present = true;
 }
 
 static void test_kinds(struct guest *g)
