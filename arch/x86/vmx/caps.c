@@ -99,6 +99,7 @@ static bool __init caps_controls(struct vmx_caps *c, const struct vmx_wants *w, 
 		    c->tpr_shadow ? CPU_BASED_TPR_SHADOW : 0, &c->cpu))
 		return refuse("this CPU has no secondary VMX controls");
 	c->tpr_shadow = c->cpu & CPU_BASED_TPR_SHADOW;
+	c->mtf = cpu.may & CPU_BASED_MONITOR_TRAP_FLAG;
 	if (c->cpu & (CPU_BASED_CR3_LOAD_EXITING | CPU_BASED_CR3_STORE_EXITING |
 		      CPU_BASED_INVLPG_EXITING))
 		return refuse("this CPU cannot run guests without exits for CR3");

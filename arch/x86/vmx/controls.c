@@ -197,8 +197,10 @@ void vmx_apply_controls(struct vmx_vcpu *vmx)
 {
 	u32 cpu = vmx->cpu_base;
 
-	if (vmx->irq_window || vmx->nmi_by_irq)
+	if (vmx->irq_window)
 		cpu |= CPU_BASED_INTR_WINDOW_EXITING;
+	if (vmx->nmi_after_sti)
+		cpu |= vmx_caps.mtf ? CPU_BASED_MONITOR_TRAP_FLAG : CPU_BASED_INTR_WINDOW_EXITING;
 	if (vmx->nmi_window)
 		cpu |= CPU_BASED_NMI_WINDOW_EXITING;
 	if (vmx->cr8_wanted)

@@ -100,20 +100,21 @@ void vmx_irq_window(struct x86_vcpu *vcpu, bool on)
 
 /*
  * The NMI window may open in the shadow of STI, where no NMI is given: it would open again
- * and again. The end of that shadow is waited for first.
+ * and again. The end of that shadow is waited for first: one instruction. Without the monitor trap flag it is the
+ * next time that the guest takes interrupts, which may be later.
  */
 void vmx_nmi_window(struct x86_vcpu *vcpu, bool on)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 
-	vmx->nmi_by_irq = on && vmx_intr_state(vmx) & GUEST_INTR_STATE_STI;
-	vmx->nmi_window = on && !vmx->nmi_by_irq;
+	vmx->nmi_after_sti = on && vmx_intr_state(vmx) & GUEST_INTR_STATE_STI;
+	vmx->nmi_window = on && !vmx->nmi_after_sti;
 	vmx_apply_controls(vmx);
 }
 
 static void nmi_window_over(struct vmx_vcpu *vmx)
 {
-	vmx->nmi_by_irq = false;
+	vmx->nmi_after_sti = false;
 	vmx->nmi_window = false;
 	vmx_apply_controls(vmx);
 }
@@ -122,7 +123,7 @@ verdict_t vmx_exit_irq_window(struct x86_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 
-	if (unlikely(vmx->nmi_by_irq))
+	if (unlikely(vmx->nmi_after_sti))
 		nmi_window_over(vmx);
 	return keel_exit_irq_window(vcpu);
 }

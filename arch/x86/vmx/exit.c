@@ -69,6 +69,7 @@ static const struct exit_row rows[] = {
 	[EXIT_REASON_SIPI_SIGNAL]	= { keel_exit_init },
 	[EXIT_REASON_INTERRUPT_WINDOW]	= { vmx_exit_irq_window },
 	[EXIT_REASON_NMI_WINDOW]	= { vmx_exit_nmi_window },
+	[EXIT_REASON_MONITOR_TRAP_FLAG]	= { vmx_exit_nmi_window },
 	[EXIT_REASON_TASK_SWITCH]	= { vmx_exit_task_switch, EXIT_QUAL | EXIT_LEN | EXIT_EVENT },
 	[EXIT_REASON_CPUID]		= { keel_exit_cpuid, EXIT_LEN },
 	[REASON_GETSEC]			= { keel_exit_ud, EXIT_LEN },

@@ -40,6 +40,7 @@ struct vmx_caps {
 	bool	ept_1g;
 	bool	ept_exec_only;
 	bool	tpr_shadow;
+	bool	mtf;		/* monitor trap flag */
 	bool	tsc_scaling;
 	bool	ple;
 	bool	timer;		/* the preemption timer */
@@ -104,7 +105,7 @@ struct vmx_vcpu {
 	u32			cpu_base;	/* slow-moving part of VC_CPU (controls.c) */
 	bool			irq_window;
 	bool			nmi_window;
-	bool			nmi_by_irq;	/* the NMI window waits for the end of an STI shadow first */
+	bool			nmi_after_sti;	/* the NMI window waits for the end of an STI shadow first */
 	bool			cr8_wanted;
 	u64			cr4_guest;	/* bits of CR4 that the guest changes without an exit */
 

@@ -155,6 +155,75 @@ TEST_F(vcpu_events, exception_before_interrupt)
 	}
 }
 
+static volatile uint64_t nmis;
+
+static void on_nmi(struct guest_frame *f)
+{
+	nmis++;
+}
+
+static void guest_sti_cli(void)
+{
+	uint64_t i, end;
+
+	guest_handlers[2] = on_nmi;
+	guest_sync(0);
+	guest_cli();
+	end = guest_rdtsc() + 100000000;
+	for (i = 0; i < 100000 && !nmis && guest_rdtsc() < end; i++)
+		;
+	guest_sync(nmis);
+	guest_done();
+}
+
+/* STI holds an NMI back for one instruction, also if that is CLI. */
+TEST_F(vcpu_events, nmi_between_sti_and_cli)
+{
+	struct kvm_vcpu_events e;
+	struct kvm_regs r;
+	int fd = self->v->fd;
+
+	nmis = 0;
+	vcpu_start(self->v, guest_sti_cli);
+	vcpu_expect(self->v, MSG_SYNC);
+	self->v->run->immediate_exit = 1;
+	EXPECT_ERR(EINTR, ioctl(fd, KVM_RUN, 0));
+	self->v->run->immediate_exit = 0;
+	ASSERT_EQ(0, ioctl(fd, KVM_GET_REGS, &r));
+	r.rflags |= 0x200;
+	ASSERT_EQ(0, ioctl(fd, KVM_SET_REGS, &r));
+	ASSERT_EQ(0, ioctl(fd, KVM_GET_VCPU_EVENTS, &e));
+	e.flags = KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_NMI_PENDING;
+	e.interrupt.shadow = KVM_X86_SHADOW_INT_STI;
+	e.nmi.pending = 1;
+	ASSERT_EQ(0, ioctl(fd, KVM_SET_VCPU_EVENTS, &e));
+	EXPECT_EQ(1, vcpu_expect(self->v, MSG_SYNC));
+	vcpu_expect(self->v, MSG_DONE);
+}
+
+/* Which instruction is in the way, in the words of the interface. */
+TEST_F(vcpu_events, shadow_of_mov_ss)
+{
+	struct kvm_vcpu_events e;
+	int fd = self->v->fd;
+
+	if (!host_is_intel())
+		SKIP(return, "AMD's CPUs keep one bit for both");
+	vcpu_start(self->v, guest_nothing);
+	vcpu_expect(self->v, MSG_SYNC);
+	self->v->run->immediate_exit = 1;
+	EXPECT_ERR(EINTR, ioctl(fd, KVM_RUN, 0));
+	self->v->run->immediate_exit = 0;
+	ASSERT_EQ(0, ioctl(fd, KVM_GET_VCPU_EVENTS, &e));
+	e.flags = KVM_VCPUEVENT_VALID_SHADOW;
+	e.interrupt.shadow = KVM_X86_SHADOW_INT_MOV_SS;
+	ASSERT_EQ(0, ioctl(fd, KVM_SET_VCPU_EVENTS, &e));
+	/* With IF clear only MOV SS can shadow: the CPU enters with what is set, or refuses. */
+	vcpu_expect(self->v, MSG_SYNC);
+	ASSERT_EQ(0, ioctl(fd, KVM_GET_VCPU_EVENTS, &e));
+	EXPECT_EQ(0, e.interrupt.shadow);
+}
+
 TEST_F(vcpu_events, triple_fault_event)
 {
 	struct kvm_enable_cap cap = { .cap = KVM_CAP_X86_TRIPLE_FAULT_EVENT, .args = { 1 } };
