@@ -58,14 +58,15 @@ run: deps
 shell: hosts
 	@$(TEST)/run-l1 --kernel $(KERNEL) --kvm $(KVM) --shell --timeout 100000
 
-check: hosts
+# All that check and its relatives need before they start.
+prepare: hosts
 	@scripts/fetch-qemu > /dev/null
 	@scripts/fetch-linux-tools > /dev/null
+
+check: prepare
 	@$(TEST)/check --kvm $(KVM) --host $(HOST) $(budget) $(if $(V),-v) $(foreach o,$(ONLY),--only '$(o)')
 
-check-long: hosts
-	@scripts/fetch-qemu > /dev/null
-	@scripts/fetch-linux-tools > /dev/null
+check-long: prepare
 	@$(TEST)/check --long --kvm $(KVM) --host $(HOST) $(if $(V),-v)
 
 check-upstream: hosts
@@ -86,9 +87,7 @@ check-7.x: hosts
 	@scripts/fetch-kernel 7.x > /dev/null
 	@$(TEST)/check --newest --kvm $(KVM) $(if $(V),-v) $(foreach o,$(ONLY),--only '$(o)')
 
-check-debug: hosts
-	@scripts/fetch-qemu > /dev/null
-	@scripts/fetch-linux-tools > /dev/null
+check-debug: prepare
 	@scripts/build-debug-kernel > /dev/null
 	@$(TEST)/check --debug $(budget) $(if $(LONG),--long) $(if $(V),-v) $(foreach o,$(ONLY),--only '$(o)')
 
@@ -98,5 +97,5 @@ lint: deps
 clean:
 	rm -rf build
 
-.PHONY: all help modules load unload deps hosts run shell check check-long check-debug check-upstream \
+.PHONY: all help modules load unload deps hosts prepare run shell check check-long check-debug check-upstream \
 	check-7.x bench bench-check lint clean

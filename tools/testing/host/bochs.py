@@ -23,7 +23,8 @@ import l1
 
 MODELS = {'bochs-intel': 'corei7_haswell_4770', 'bochs-amd': 'trinity_apu'}
 # Selftests that Bochs 2.7 gets wrong, whatever KVM: Documentation/testing.rst.
-FAULTS = {'bochs-intel': 'events:userspace_single_step',
+FAULTS = {'bochs-intel': 'events:userspace_single_step emul_exits:string_in_single_steps '
+                         'modes:tasks_in_single_steps',
           'bochs-amd': 'basic_exits:triple_fault emul_faults:string_instructions '
                        'events:guest_single_step events:userspace_single_step'}
 # What Linux 6.12 says of the topology in its CPUID, in the first moments of the boot.

@@ -266,22 +266,29 @@ static struct kvm_segment flat32(uint16_t sel, uint8_t type)
 	};
 }
 
-TEST_F(modes, tasks)
+static void start_tasks(struct test_vcpu *v, uint8_t *low)
 {
 	struct kvm_sregs s;
-	uint32_t r[16];
 
-	put_gdt(self->low);
-	put_tss(self->low, TSS1, 0, 0, 0);
-	put_tss(self->low, TSS2, CODE + (task_2 - task_code), 0x6000, 0x2222);
-	start(self->v, self->low, task_code, task_code_end, 0);
-	ASSERT_EQ(0, ioctl(self->v->fd, KVM_GET_SREGS, &s));
+	put_gdt(low);
+	put_tss(low, TSS1, 0, 0, 0);
+	put_tss(low, TSS2, CODE + (task_2 - task_code), 0x6000, 0x2222);
+	start(v, low, task_code, task_code_end, 0);
+	ioctl(v->fd, KVM_GET_SREGS, &s);
 	s.cr0 |= 1;
 	s.cs = flat32(CODE32, 0xb);
 	s.ds = s.es = s.fs = s.gs = s.ss = flat32(DATA32, 3);
 	s.gdt.base = 0x2000;
 	s.gdt.limit = 7 * 8 - 1;
-	ASSERT_EQ(0, ioctl(self->v->fd, KVM_SET_SREGS, &s));
+	ioctl(v->fd, KVM_SET_SREGS, &s);
+}
+
+TEST_F(modes, tasks)
+{
+	struct kvm_sregs s;
+	uint32_t r[16];
+
+	start_tasks(self->v, self->low);
 	EXPECT_EQ(0, run_to_hlt(_metadata, self->v, self->dev));
 	memcpy(r, self->low + RESULT, sizeof(r));
 	EXPECT_EQ(0x2222, r[0]);			/* from its TSS */
@@ -304,6 +311,33 @@ TEST_F(modes, tasks)
 	ASSERT_EQ(0, ioctl(self->v->fd, KVM_GET_SREGS, &s));
 	EXPECT_EQ(TASK1, s.tr.selector);
 	EXPECT_EQ(TSS1, s.tr.base);
+}
+
+/* A debugger that steps sees the first instruction of the other task, and leaves no TF in the first one's state. */
+TEST_F(modes, tasks_in_single_steps)
+{
+	struct kvm_guest_debug dbg = { .control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP };
+	const uint64_t there = CODE + (task_2 - task_code);
+	int steps = 0, seen = 0;
+	uint32_t flags, ebp;
+
+	if (under_tcg())
+		SKIP(return, "the emulator switches tasks itself, with the TF that is set to step");
+	start_tasks(self->v, self->low);
+	ASSERT_EQ(0, ioctl(self->v->fd, KVM_SET_GUEST_DEBUG, &dbg));
+	while (steps++ < 100) {
+		ASSERT_EQ(0, ioctl(self->v->fd, KVM_RUN, 0));
+		if (self->v->run->exit_reason != KVM_EXIT_DEBUG)
+			break;
+		if (self->v->run->debug.arch.pc == there && !seen++) {
+			memcpy(&flags, self->low + TSS1 + 0x24, sizeof(flags));
+			EXPECT_EQ(2, flags);
+		}
+	}
+	EXPECT_EQ(KVM_EXIT_HLT, self->v->run->exit_reason);
+	EXPECT_EQ(1, seen);
+	memcpy(&ebp, self->low + RESULT + 0x30, sizeof(ebp));
+	EXPECT_EQ(0x1111, ebp);
 }
 
 /* Interrupts of all kinds through the table at 0. */
