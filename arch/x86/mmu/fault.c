@@ -180,8 +180,8 @@ int s2_map_slot_page(struct x86_vcpu *vcpu, const struct memslot *slot, const st
 		r.level = 1;
 		r.split = true;
 	}
-	/* Where fetches make tables, one that is there may be theirs. */
-	r.merge = r.level > 1 && !nx;
+	/* Where fetches have made tables, one that is there may be theirs. */
+	r.merge = r.level > 1 && (!nx || !READ_ONCE(vm->stats.nx_lpage_splits));
 	/*
 	 * Without hardware that logs, the first access that maps a page of the dirty log makes it writable
 	 * and marks it, a read too, as VMMs know it: most such pages are written to next. After the mark
