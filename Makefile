@@ -19,6 +19,8 @@ help:
 	@echo 'make shell           a shell in such a test host, with the modules loaded'
 	@echo 'make check           all tests, ends itself after 80 minutes; V=1 names each'
 	@echo 'make check-debug     once more in a debug kernel (KASAN, lockdep, ...)'
+	@echo 'make coverage        lines of the modules that the fuzzers reach, in the debug kernel;'
+	@echo "                     PROGRAMS='\"fuzz_guest --seconds 600\" api' for other selftests"
 	@echo 'make check-long      with the full cross of guests: many hours'
 	@echo "make check-upstream  the kernel's own KVM selftests and rust's kvm-ioctls, on both KVMs"
 	@echo 'make bench           instructions per operation, beside the kernel'"'"'s own KVM, about 15 minutes'
@@ -91,6 +93,10 @@ check-debug: prepare
 	@scripts/build-debug-kernel > /dev/null
 	@$(TEST)/check --debug $(budget) $(if $(LONG),--long) $(if $(V),-v) $(foreach o,$(ONLY),--only '$(o)')
 
+coverage: hosts
+	@scripts/build-debug-kernel > /dev/null
+	@$(TEST)/run-coverage $(PROGRAMS)
+
 lint: deps
 	@scripts/lint
 
@@ -98,4 +104,4 @@ clean:
 	rm -rf build
 
 .PHONY: all help modules load unload deps hosts prepare run shell check check-long check-debug check-upstream \
-	check-7.x bench bench-check lint clean
+	check-7.x coverage bench bench-check lint clean

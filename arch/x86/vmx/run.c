@@ -91,8 +91,11 @@ void vmx_prepare(struct x86_vcpu *vcpu)
 
 /* ---- the entry ---- */
 
-/* An NMI that ended the guest has blocked further ones: the host handles it now, and its IRET lets them in. */
-static __always_inline void exit_intr_info(struct vmx_vcpu *vmx)
+/*
+ * An NMI that ended the guest has blocked further ones: the host handles it now, and its IRET lets them in.
+ * Part of noinstr code, hence no counters (KEEL_GCOV).
+ */
+static __always_inline __no_profile void exit_intr_info(struct vmx_vcpu *vmx)
 {
 	bool ok;
 
