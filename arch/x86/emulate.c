@@ -286,7 +286,7 @@ bool emulate_loop_wanted(struct x86_vcpu *vcpu)
 
 	return vcpu->ev.check || vcpu_has_requests(&vcpu->v) || keel_xfer_work_pending() ||
 	       READ_ONCE(vcpu->v.run->immediate_exit) || (timer && rdtsc() >= timer) ||
-	       event_user_wants_window(vcpu);
+	       event_user_window_open(vcpu);
 }
 
 /* The store given last is done; what comes behind it? */

@@ -399,6 +399,11 @@ bool event_user_wants_window(struct x86_vcpu *vcpu)
 	return READ_ONCE(vcpu->v.run->request_interrupt_window) && irqchip_takes_user_irq(vcpu);
 }
 
+bool event_user_window_open(struct x86_vcpu *vcpu)
+{
+	return unlikely(event_user_wants_window(vcpu)) && event_ready_for_user_irq(vcpu);
+}
+
 bool event_pending(struct x86_vcpu *vcpu)
 {
 	const struct x86_events *e = &vcpu->ev;

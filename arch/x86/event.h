@@ -110,6 +110,8 @@ bool event_irq_allowed(struct x86_vcpu *vcpu);	/* IF and interrupt shadow */
 bool event_nmi_allowed(struct x86_vcpu *vcpu);
 bool event_ready_for_user_irq(struct x86_vcpu *vcpu);
 bool event_user_wants_window(struct x86_vcpu *vcpu);
+/* ... and may: the guest takes interrupts. */
+bool event_user_window_open(struct x86_vcpu *vcpu);
 /* Write the payload of the pending exception to CR2 or DR6 now. */
 void event_apply_payload(struct x86_vcpu *vcpu);
 

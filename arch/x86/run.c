@@ -226,13 +226,6 @@ static bool wants_to_run(struct x86_vcpu *vcpu)
 	       !vcpu_test_request(&vcpu->v, REQ_APIC_INIT_SIPI);
 }
 
-/* Userspace asked to be told when it may call KVM_INTERRUPT. */
-static bool user_window_open(struct x86_vcpu *vcpu)
-{
-	return unlikely(READ_ONCE(vcpu->v.run->request_interrupt_window)) &&
-	       event_user_wants_window(vcpu) && irqchip_ready_for_user_irq(vcpu);
-}
-
 static long signal_exit(struct x86_vcpu *vcpu)
 {
 	vcpu->v.run->exit_reason = KVM_EXIT_INTR;
@@ -248,7 +241,7 @@ static long run_loop(struct x86_vcpu *vcpu)
 		v = wants_to_run(vcpu) ? enter_guest(vcpu) : wait_to_run(vcpu);
 		if (v != VERDICT_RESUME)
 			return v;
-		if (user_window_open(vcpu)) {
+		if (event_user_window_open(vcpu)) {
 			vcpu->v.run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
 			vcpu->v.stats.request_irq_exits++;
 			return VERDICT_USER;

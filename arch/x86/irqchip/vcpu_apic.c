@@ -295,12 +295,14 @@ int irqchip_accept_init_sipi(struct x86_vcpu *vcpu)
 
 	if (!vcpu_take_request(&vcpu->v, REQ_APIC_INIT_SIPI))
 		return 0;
-	/* A SIPI is sent behind its INIT: seen alone, none can come before it any more. */
-	do {
-		if (test_and_clear_bit(APIC_EVENT_INIT, events))
-			accept_init(vcpu);
-	} while (test_bit(APIC_EVENT_SIPI, events) && test_bit(APIC_EVENT_INIT, events));
-	if (test_and_clear_bit(APIC_EVENT_SIPI, events))
+	if (test_and_clear_bit(APIC_EVENT_INIT, events))
+		accept_init(vcpu);
+	if (!test_bit(APIC_EVENT_SIPI, events))
+		return 0;
+	/* It was sent behind an INIT. If both came just now, that goes first: the next turn. */
+	if (test_bit(APIC_EVENT_INIT, events))
+		vcpu_request(&vcpu->v, REQ_APIC_INIT_SIPI);
+	else if (test_and_clear_bit(APIC_EVENT_SIPI, events))
 		accept_sipi(vcpu);
 	return 0;
 }
