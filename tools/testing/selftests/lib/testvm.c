@@ -363,6 +363,14 @@ enum guest_msg vcpu_run(struct test_vcpu *vcpu, uint64_t *arg)
 	return (uint32_t)r.rax;
 }
 
+void vcpu_complete(struct test_vcpu *vcpu)
+{
+	vcpu->run->immediate_exit = 1;
+	if (!ioctl(vcpu->fd, KVM_RUN, 0) || errno != EINTR)
+		die("KVM_RUN with immediate_exit");
+	vcpu->run->immediate_exit = 0;
+}
+
 uint64_t vcpu_expect(struct test_vcpu *vcpu, enum guest_msg want)
 {
 	uint64_t arg = 0;

@@ -88,7 +88,9 @@ enum guest_msg { MSG_NONE, MSG_SYNC, MSG_DONE, MSG_FAIL };
 
 /* KVM_RUN until the guest says something or another exit comes: MSG_NONE then. */
 enum guest_msg vcpu_run(struct test_vcpu *vcpu, uint64_t *arg);
-/* The same, and the test program ends if it is not @want. Returns the message's argument. */
+/* What the last exit was about is done (an OUT, a load), and the guest goes no further: KVM_RUN with immediate_exit. */
+void vcpu_complete(struct test_vcpu *vcpu);
+/* vcpu_run(), and the test program ends if it is not @want. Returns the message's argument. */
 uint64_t vcpu_expect(struct test_vcpu *vcpu, enum guest_msg want);
 
 /* ---- in the guest ---- */

@@ -104,6 +104,27 @@ TEST_F(log, clear_errors)
 	EXPECT_ERR(EINVAL, ioctl(self->vm.fd, KVM_CLEAR_DIRTY_LOG, &c));
 	c.slot = 9 << 16 | SLOT_FREE;
 	EXPECT_ERR(EINVAL, ioctl(self->vm.fd, KVM_CLEAR_DIRTY_LOG, &c));
+	/* The other address space is that of system management mode, which Keel has not. */
+	c.slot = 1 << 16 | SLOT_FREE;
+	EXPECT_ERR(on_keel() ? EINVAL : ENOENT, ioctl(self->vm.fd, KVM_CLEAR_DIRTY_LOG, &c));
+}
+
+TEST_F(log, get_errors)
+{
+	struct kvm_dirty_log l = { .slot = SLOT_FREE, .dirty_bitmap = NULL };
+
+	EXPECT_ERR(EFAULT, ioctl(self->vm.fd, KVM_GET_DIRTY_LOG, &l));
+	l.dirty_bitmap = self->bits;
+	l.slot = SLOT_TABLES;
+	EXPECT_ERR(ENOENT, ioctl(self->vm.fd, KVM_GET_DIRTY_LOG, &l));
+	l.slot = 77;
+	EXPECT_ERR(ENOENT, ioctl(self->vm.fd, KVM_GET_DIRTY_LOG, &l));
+	l.slot = 0xffff;
+	EXPECT_ERR(EINVAL, ioctl(self->vm.fd, KVM_GET_DIRTY_LOG, &l));
+	l.slot = 9 << 16 | SLOT_FREE;
+	EXPECT_ERR(EINVAL, ioctl(self->vm.fd, KVM_GET_DIRTY_LOG, &l));
+	l.slot = 1 << 16 | SLOT_FREE;
+	EXPECT_ERR(on_keel() ? EINVAL : ENOENT, ioctl(self->vm.fd, KVM_GET_DIRTY_LOG, &l));
 }
 
 TEST_F(log, manual_protect_is_a_set_of_flags)

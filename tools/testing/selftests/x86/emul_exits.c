@@ -95,9 +95,7 @@ TEST_F(exits, string_stops_for_userspace)
 		EXPECT_EQ(MSG_NONE, vcpu_run(self->v, NULL));
 		ASSERT_EQ(KVM_EXIT_MMIO, run->exit_reason);
 		EXPECT_EQ(GPA_MMIO + i, run->mmio.phys_addr);
-		run->immediate_exit = 1;
-		EXPECT_ERR(EINTR, ioctl(self->v->fd, KVM_RUN, 0));
-		run->immediate_exit = 0;
+		vcpu_complete(self->v);
 		ASSERT_EQ(0, ioctl(self->v->fd, KVM_GET_REGS, &r));
 		EXPECT_EQ(COUNT - i - 1, r.rcx);
 		EXPECT_EQ(GPA_MMIO + i + 1, r.rdi);

@@ -365,9 +365,7 @@ TEST_F(events, injected_by_userspace)
 	memset((void *)hits, 0, sizeof(hits));
 	vcpu_start(v, guest_wait_exception);
 	vcpu_expect(v, MSG_SYNC);
-	v->run->immediate_exit = 1;
-	ioctl(v->fd, KVM_RUN, 0);		/* finish the OUT */
-	v->run->immediate_exit = 0;
+	vcpu_complete(v);
 	ASSERT_EQ(0, ioctl(v->fd, KVM_GET_VCPU_EVENTS, &e));
 	e.exception.injected = 1;
 	e.exception.nr = 13;

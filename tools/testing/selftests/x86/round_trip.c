@@ -324,14 +324,6 @@ static void guest_travels(void)
 
 static struct machine_state before, after;
 
-/* Finish the OUT that told us, as a VMM does before it saves. */
-static void finish_exit(struct __test_metadata *_metadata, struct test_vm *vm)
-{
-	vm->vcpu[0].run->immediate_exit = 1;
-	EXPECT_ERR(EINTR, ioctl(vm->vcpu[0].fd, KVM_RUN, 0));
-	vm->vcpu[0].run->immediate_exit = 0;
-}
-
 TEST(same_bytes)
 {
 	struct test_vm a, b;
@@ -344,7 +336,7 @@ TEST(same_bytes)
 		ASSERT_GE(MAX_XSAVE, ioctl(a.fd, KVM_CHECK_EXTENSION, KVM_CAP_XSAVE2));
 	vcpu_start(&a.vcpu[0], guest_travels);
 	EXPECT_EQ(1, vcpu_expect(&a.vcpu[0], MSG_SYNC));
-	finish_exit(_metadata, &a);
+	vcpu_complete(&a.vcpu[0]);
 	ASSERT_EQ(0, ioctl(a.vcpu[0].fd, KVM_NMI, 0));
 
 	save(_metadata, &a, &before);
@@ -390,7 +382,7 @@ static void travel(struct __test_metadata *_metadata, struct test_vm *vm)
 {
 	struct test_vm b;
 
-	finish_exit(_metadata, vm);
+	vcpu_complete(&vm->vcpu[0]);
 	save(_metadata, vm, &before);
 	make_vm(&b);
 	restore(_metadata, &b, &before);

@@ -262,9 +262,7 @@ TEST_F(signals, set_to_halted)
 	irqs = 0;
 	vcpu_start(self->v, guest_awake);
 	EXPECT_EQ(0, vcpu_expect(self->v, MSG_SYNC));
-	self->v->run->immediate_exit = 1;	/* the port write is complete */
-	ASSERT_ERR(EINTR, ioctl(self->v->fd, KVM_RUN, 0));
-	self->v->run->immediate_exit = 0;
+	vcpu_complete(self->v);
 	ASSERT_EQ(0, ioctl(self->v->fd, KVM_SET_MP_STATE, &halted));
 	send_later(&s, SIGUSR1, 30 * MS);
 	ASSERT_ERR(EINTR, ioctl(self->v->fd, KVM_RUN, 0));
@@ -273,9 +271,7 @@ TEST_F(signals, set_to_halted)
 	EXPECT_EQ(1, vcpu_expect(self->v, MSG_SYNC));
 
 	/* With interrupts off it sleeps on. */
-	self->v->run->immediate_exit = 1;
-	ASSERT_ERR(EINTR, ioctl(self->v->fd, KVM_RUN, 0));
-	self->v->run->immediate_exit = 0;
+	vcpu_complete(self->v);
 	ASSERT_EQ(0, ioctl(self->v->fd, KVM_SET_MP_STATE, &halted));
 	ASSERT_EQ(0, ioctl(self->v->fd, KVM_GET_REGS, &r));
 	r.rflags &= ~0x200ull;

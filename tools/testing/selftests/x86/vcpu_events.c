@@ -134,10 +134,7 @@ TEST_F(vcpu_events, exception_before_interrupt)
 	nr_order = 0;
 	vcpu_start(self->v, guest_two_events);
 	vcpu_expect(self->v, MSG_SYNC);
-	/* The OUT of guest_sync() is over when KVM_RUN comes back. */
-	self->v->run->immediate_exit = 1;
-	EXPECT_ERR(EINTR, ioctl(fd, KVM_RUN, 0));
-	self->v->run->immediate_exit = 0;
+	vcpu_complete(self->v);
 	ASSERT_EQ(0, ioctl(fd, KVM_GET_VCPU_EVENTS, &e));
 	e.flags = KVM_VCPUEVENT_VALID_PAYLOAD;
 	e.exception.pending = 1;
@@ -186,9 +183,7 @@ TEST_F(vcpu_events, nmi_between_sti_and_cli)
 	nmis = 0;
 	vcpu_start(self->v, guest_sti_cli);
 	vcpu_expect(self->v, MSG_SYNC);
-	self->v->run->immediate_exit = 1;
-	EXPECT_ERR(EINTR, ioctl(fd, KVM_RUN, 0));
-	self->v->run->immediate_exit = 0;
+	vcpu_complete(self->v);
 	ASSERT_EQ(0, ioctl(fd, KVM_GET_REGS, &r));
 	r.rflags |= 0x200;
 	ASSERT_EQ(0, ioctl(fd, KVM_SET_REGS, &r));
@@ -211,9 +206,7 @@ TEST_F(vcpu_events, shadow_of_mov_ss)
 		SKIP(return, "AMD's CPUs keep one bit for both");
 	vcpu_start(self->v, guest_nothing);
 	vcpu_expect(self->v, MSG_SYNC);
-	self->v->run->immediate_exit = 1;
-	EXPECT_ERR(EINTR, ioctl(fd, KVM_RUN, 0));
-	self->v->run->immediate_exit = 0;
+	vcpu_complete(self->v);
 	ASSERT_EQ(0, ioctl(fd, KVM_GET_VCPU_EVENTS, &e));
 	e.flags = KVM_VCPUEVENT_VALID_SHADOW;
 	e.interrupt.shadow = KVM_X86_SHADOW_INT_MOV_SS;
