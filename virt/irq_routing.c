@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * GSI routing. The table is immutable: whoever raises an interrupt reads it
- * inside vm->srcu, and KVM_SET_GSI_ROUTING publishes another one. VMMs rewrite
+ * inside vm->irq_srcu, and KVM_SET_GSI_ROUTING publishes another one. VMMs rewrite
  * it whenever a guest masks an MSI-X vector, so that is one allocation and one
  * pass, without waiting for a grace period.
  */
@@ -19,10 +19,10 @@
 #include "virt/compat/compat.h"
 #include "virt/trace.h"
 
-/* Inside vm->srcu or under irq_lock, and while the VM dies. */
+/* Inside vm->irq_srcu or under irq_lock, and while the VM dies. */
 static struct irq_routing *table_of(struct vm *vm)
 {
-	return srcu_dereference_check(vm->routing, &vm->srcu, lockdep_is_held(&vm->irq_lock) ||
+	return srcu_dereference_check(vm->routing, &vm->irq_srcu, lockdep_is_held(&vm->irq_lock) ||
 				      !refcount_read(&vm->users));
 }
 
@@ -57,7 +57,7 @@ int irq_set(struct vm *vm, int irq_source, u32 gsi, int level, bool line_status)
 	int idx, r, sum = -1;
 
 	trace_kvm_set_irq(gsi, level, irq_source);
-	idx = srcu_read_lock(&vm->srcu);
+	idx = srcu_read_lock(&vm->irq_srcu);
 	routes = routes_of(table_of(vm), gsi);
 	if (routes) {
 		hlist_for_each_entry(route, routes, link) {
@@ -66,12 +66,12 @@ int irq_set(struct vm *vm, int irq_source, u32 gsi, int level, bool line_status)
 				sum = max(sum, 0) + r;
 		}
 	}
-	srcu_read_unlock(&vm->srcu, idx);
+	srcu_read_unlock(&vm->irq_srcu, idx);
 	return sum;
 }
 KEEL_EXPORT(irq_set);
 
-/* The GSI that leads to a pin, or -1. Inside vm->srcu. */
+/* The GSI that leads to a pin, or -1. Inside vm->irq_srcu. */
 static int gsi_of_pin(struct vm *vm, unsigned int irqchip, unsigned int pin)
 {
 	const struct irq_routing *table = table_of(vm);
@@ -91,13 +91,13 @@ bool irq_has_ack_notifier(struct vm *vm, unsigned int irqchip, unsigned int pin)
 	/* Whoever adds the first one has every pin looked at again. */
 	if (hlist_empty(&vm->ack_notifiers))
 		return false;
-	idx = srcu_read_lock(&vm->srcu);
+	idx = srcu_read_lock(&vm->irq_srcu);
 	gsi = gsi_of_pin(vm, irqchip, pin);
 	if (gsi >= 0)
 		hlist_for_each_entry_srcu(an, &vm->ack_notifiers, link,
-					  srcu_read_lock_held(&vm->srcu))
+					  srcu_read_lock_held(&vm->irq_srcu))
 			found |= an->gsi == gsi;
-	srcu_read_unlock(&vm->srcu, idx);
+	srcu_read_unlock(&vm->irq_srcu, idx);
 	return found;
 }
 
@@ -107,14 +107,14 @@ void irq_ack(struct vm *vm, unsigned int irqchip, unsigned int pin)
 	int idx, gsi;
 
 	trace_kvm_ack_irq(irqchip, pin);
-	idx = srcu_read_lock(&vm->srcu);
+	idx = srcu_read_lock(&vm->irq_srcu);
 	gsi = gsi_of_pin(vm, irqchip, pin);
 	if (gsi >= 0)
 		hlist_for_each_entry_srcu(an, &vm->ack_notifiers, link,
-					  srcu_read_lock_held(&vm->srcu))
+					  srcu_read_lock_held(&vm->irq_srcu))
 			if (an->gsi == gsi)
 				an->acked(an);
-	srcu_read_unlock(&vm->srcu, idx);
+	srcu_read_unlock(&vm->irq_srcu, idx);
 }
 
 void irq_ack_register(struct vm *vm, struct irq_ack_notifier *an)
@@ -131,7 +131,7 @@ void irq_ack_unregister(struct vm *vm, struct irq_ack_notifier *an)
 	mutex_lock(&vm->irq_lock);
 	hlist_del_init_rcu(&an->link);
 	mutex_unlock(&vm->irq_lock);
-	synchronize_srcu_expedited(&vm->srcu);
+	synchronize_srcu_expedited(&vm->irq_srcu);
 	arch_irq_ack_notifiers_changed(vm);
 }
 

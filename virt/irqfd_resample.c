@@ -13,18 +13,18 @@
 struct irqfd_resampler {
 	struct vm		*vm;
 	struct list_head	link;		/* eventfds.resamplers, eventfds.mutex */
-	struct list_head	members;	/* eventfds.mutex for writers, vm->srcu for readers */
+	struct list_head	members;	/* eventfds.mutex for writers, vm->irq_srcu for readers */
 	struct irq_ack_notifier	notifier;
 };
 
-/* The guest's EOI, inside vm->srcu: lower the line, then let the devices have another look. */
+/* The guest's EOI, inside vm->irq_srcu: lower the line, then let the devices have another look. */
 static void resampler_acked(struct irq_ack_notifier *an)
 {
 	struct irqfd_resampler *res = container_of(an, struct irqfd_resampler, notifier);
 	struct irqfd_resample *r;
 
 	irq_set(res->vm, KEEL_RESAMPLER_IRQ_SOURCE, an->gsi, 0, false);
-	list_for_each_entry_srcu(r, &res->members, link, srcu_read_lock_held(&res->vm->srcu))
+	list_for_each_entry_srcu(r, &res->members, link, srcu_read_lock_held(&res->vm->irq_srcu))
 		eventfd_signal(r->ctx);
 }
 
@@ -83,7 +83,7 @@ void __irqfd_resample_leave(struct vm *vm, struct irqfd_resample *r)
 		irq_set(vm, KEEL_RESAMPLER_IRQ_SOURCE, res->notifier.gsi, 0, false);
 		kfree(res);
 	} else {
-		synchronize_srcu_expedited(&vm->srcu);
+		synchronize_srcu_expedited(&vm->irq_srcu);
 	}
 	eventfd_ctx_put(r->ctx);
 	r->ctx = NULL;

@@ -10,6 +10,7 @@
 #include <linux/sched/mm.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 #include <keel/stats.h>
 #include <keel/vcpu.h>
 #include <keel/vm.h>
@@ -26,6 +27,8 @@ struct stats_file {
 
 static struct dentry *kvm_dir;
 static struct stats_file *global_files;
+/* One at a time: they all want dir_lock, and the kernel's own queues are everybody's. */
+static struct workqueue_struct *show_wq;
 /* Two VMs may want the same name, when a VM outlives its fd. Also guards vcpu->debugfs. */
 static DEFINE_MUTEX(dir_lock);
 
@@ -220,12 +223,12 @@ static void show_work(struct work_struct *work)
 
 void stats_vm_show(struct vm *vm, int fd)
 {
-	if (IS_ERR_OR_NULL(kvm_dir))
+	if (IS_ERR_OR_NULL(kvm_dir) || !show_wq)
 		return;
 	vm->debugfs.pid = task_pid_nr(current);
 	vm->debugfs.fd = fd;
 	INIT_DELAYED_WORK(&vm->debugfs.work, show_work);
-	schedule_delayed_work(&vm->debugfs.work, SHOW_DELAY);
+	queue_delayed_work(show_wq, &vm->debugfs.work, SHOW_DELAY);
 }
 
 void stats_vcpu_show(struct vcpu *vcpu)
@@ -257,6 +260,7 @@ void stats_vm_hide(struct vm *vm)
 
 void stats_init(void)
 {
+	show_wq = alloc_ordered_workqueue("kvm-stats", 0);
 	kvm_dir = debugfs_create_dir("kvm", NULL);
 	if (!IS_ERR(kvm_dir))
 		global_files = make_files(NULL, kvm_dir, GFP_KERNEL);
@@ -266,4 +270,6 @@ void stats_exit(void)
 {
 	debugfs_remove(kvm_dir);
 	kfree(global_files);
+	if (show_wq)
+		destroy_workqueue(show_wq);
 }

@@ -66,6 +66,7 @@ void vm_retire(struct vm *vm, struct retired *r, size_t size)
 	if (list_empty(&full))
 		return;
 	synchronize_srcu_expedited(&vm->srcu);
+	synchronize_srcu_expedited(&vm->irq_srcu);
 	free_retired(&full);
 }
 
@@ -118,6 +119,7 @@ static void vm_destroy(struct vm *vm)
 	memslots_destroy(vm);
 	coalesced_destroy(vm);
 	free_retired(&vm->retired);
+	cleanup_srcu_struct(&vm->irq_srcu);
 	cleanup_srcu_struct(&vm->srcu);
 	hw_put();
 	mmdrop(vm->mm);
@@ -314,9 +316,12 @@ static int init_parts(struct vm *vm, unsigned long type)
 
 	if (ret)
 		return ret;
-	ret = memslots_init(vm);
+	ret = init_srcu_struct(&vm->irq_srcu);
 	if (ret)
 		goto err_srcu;
+	ret = memslots_init(vm);
+	if (ret)
+		goto err_irq_srcu;
 	ret = hw_get();
 	if (ret)
 		goto err_slots;
@@ -335,6 +340,8 @@ err_hw:
 	hw_put();
 err_slots:
 	memslots_destroy(vm);
+err_irq_srcu:
+	cleanup_srcu_struct(&vm->irq_srcu);
 err_srcu:
 	cleanup_srcu_struct(&vm->srcu);
 	return ret;

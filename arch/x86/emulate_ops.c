@@ -307,6 +307,11 @@ static void op_cpuid(struct emul_ctxt *c, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx
 	cpuid_emulate(vcpu_of(c), eax, ebx, ecx, edx);
 }
 
+static bool op_cpuid_faults(struct emul_ctxt *c)
+{
+	return cpuid_fault(vcpu_of(c));
+}
+
 static int op_invlpg(struct emul_ctxt *c, u64 la)
 {
 	vendor_call(flush_gva)(vcpu_of(c), la);
@@ -358,6 +363,7 @@ const struct emul_ops emulate_ops = {
 	.rdtsc		= op_rdtsc,
 	.rdpmc		= op_rdpmc,
 	.cpuid		= op_cpuid,
+	.cpuid_faults	= op_cpuid_faults,
 	.invlpg		= op_invlpg,
 	.invpcid	= op_invpcid,
 	.wbinvd		= op_wbinvd,

@@ -101,8 +101,21 @@ void event_raise_soft(struct x86_vcpu *vcpu, u8 vector, u8 insn_len)
 	raise(vcpu, &(struct x86_exception){ .pending = true, .vector = vector, .soft = true });
 }
 
+static void rip_back(struct x86_vcpu *vcpu, u8 len)
+{
+	struct x86_regs *r = st_write(vcpu, ST_RIP);
+	u64 rip = r->rip - len;
+
+	r->rip = is_64bit_code(vcpu) ? rip : (u32)rip;
+}
+
 void event_soft_int(struct x86_vcpu *vcpu, u8 vector, u8 insn_len)
 {
+	/* The place is taken by an interrupt that waits: the instruction runs again behind it. */
+	if (unlikely(vcpu->ev.irq.injected)) {
+		rip_back(vcpu, insn_len);
+		return;
+	}
 	vcpu->ev.irq.injected = true;
 	vcpu->ev.irq.soft = true;
 	vcpu->ev.irq.vector = vector;
@@ -123,11 +136,8 @@ void event_unwind_soft(struct x86_vcpu *vcpu)
 		if (len)
 			e->exc = (struct x86_exception){};
 	}
-	if (unlikely(len)) {
-		struct x86_regs *r = st_write(vcpu, ST_RIP);
-
-		r->rip = is_64bit_code(vcpu) ? r->rip - len : (u32)(r->rip - len);
-	}
+	if (unlikely(len))
+		rip_back(vcpu, len);
 }
 
 /* KVM_INTERRUPT without an in-kernel APIC, and ExtINT of a split one: waits until the guest takes interrupts. */

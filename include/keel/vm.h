@@ -39,7 +39,8 @@ struct vm {
 
 	struct mutex		lock;		/* configuration; taken before vcpu->mutex */
 	struct mutex		slots_lock;	/* slot changes */
-	struct srcu_struct	srcu;		/* slots, routing, buses */
+	struct srcu_struct	srcu;		/* slots, buses: a reader may sleep, for memory that the VMM withholds */
+	struct srcu_struct	irq_srcu;	/* routing, ack notifiers, resamplers: no reader sleeps */
 	spinlock_t		retired_lock;
 	struct list_head	retired;	/* retired_lock: vm_retire() */
 	size_t			retired_bytes;	/* retired_lock */

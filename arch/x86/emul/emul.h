@@ -207,6 +207,8 @@ struct emul_ops {
 	int (*rdpmc)(struct emul_ctxt *c, u32 nr, u64 *val);	/* optional: unhandleable */
 	/* In: *eax leaf, *ecx subleaf; out: all four. */
 	void (*cpuid)(struct emul_ctxt *c, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
+	/* CPUID is #GP here, as the guest's kernel wants it for programs. Optional. */
+	bool (*cpuid_faults)(struct emul_ctxt *c);
 	int (*invlpg)(struct emul_ctxt *c, u64 la);
 	int (*invpcid)(struct emul_ctxt *c, u64 type, u64 pcid, u64 la);  /* optional */
 	void (*wbinvd)(struct emul_ctxt *c);			/* optional */

@@ -180,6 +180,8 @@ int em_cpuid(struct emul_ctxt *c)
 	u64 *g = c->w.gpr;
 	u32 eax = g[EMUL_RAX], ebx = 0, ecx = g[EMUL_RCX], edx = 0;
 
+	if (c->ops->cpuid_faults && c->ops->cpuid_faults(c))
+		return emul_gp0(c);
 	c->ops->cpuid(c, &eax, &ebx, &ecx, &edx);
 	g[EMUL_RAX] = eax;
 	g[EMUL_RBX] = ebx;

@@ -158,6 +158,11 @@ int lapic_highest_irr(const struct lapic *a);		/* vector or -1, whatever its pri
 int lapic_highest_isr(const struct lapic *a);		/* vector or -1 [v] */
 int lapic_ack(struct lapic *a);				/* pending vector into service, or -1 */
 void lapic_eoi(struct lapic *a);
+/*
+ * The EOI of an interrupt that nobody else waits for. False: somebody does, and nothing was done. Interrupts may
+ * be off: whom an I/O APIC has to tell, and how many they are, is another matter.
+ */
+bool lapic_eoi_alone(struct lapic *a);
 void lapic_set_tpr(struct lapic *a, u8 tpr);
 void lapic_update_ppr(struct lapic *a);
 void lapic_recount(struct lapic *a);			/* caches from the registers */

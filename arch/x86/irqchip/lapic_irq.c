@@ -71,12 +71,18 @@ static void clear_irr(struct lapic *a, u8 vector)
 
 int lapic_highest_isr(const struct lapic *a)
 {
+	unsigned long words = a->isr_words;
 	unsigned int n;
+	u32 bits;
 
-	if (!a->isr_words)
-		return -1;
-	n = __fls(a->isr_words);
-	return n * 32 + __fls(lapic_get(a, LAPIC_ISR + n * 0x10));
+	/* Where hardware ends interrupts the summary may name a word that is empty by now. */
+	for (; words; words &= ~BIT(n)) {
+		n = __fls(words);
+		bits = lapic_get(a, LAPIC_ISR + n * 0x10);
+		if (likely(bits))
+			return n * 32 + __fls(bits);
+	}
+	return -1;
 }
 
 /* SDM 3 11.8.3.1: the higher class of TPR and the vector in service. */
@@ -275,17 +281,38 @@ void lapic_eoi_done(struct lapic *a, u8 vec)
 	lapic_out_eoi(a, vec, level);
 }
 
-void lapic_eoi(struct lapic *a)
+static void end_service(struct lapic *a, int vec)
 {
-	int vec = lapic_highest_isr(a);
-
-	if (vec < 0)
-		return;
 	__clear_bit(vec & 31, lapic_word(a, LAPIC_ISR, vec));
 	if (!lapic_get(a, LAPIC_ISR + (vec >> 5) * 0x10))
 		a->isr_words &= ~BIT(vec >> 5);
 	lapic_update_ppr(a);
+}
+
+void lapic_eoi(struct lapic *a)
+{
+	int vec;
+
+	/* The CPU may have changed ISR and come back to the same highest vector. */
+	if (unlikely(a->hw))
+		lapic_recount(a);
+	vec = lapic_highest_isr(a);
+	if (vec < 0)
+		return;
+	end_service(a, vec);
 	lapic_eoi_done(a, vec);
+}
+
+bool lapic_eoi_alone(struct lapic *a)
+{
+	int vec = lapic_highest_isr(a);
+
+	if (vec < 0)
+		return true;
+	if (lapic_vec_test(a, LAPIC_TMR, vec) || test_bit(vec, a->domain->edge_eoi))
+		return false;
+	end_service(a, vec);
+	return true;
 }
 
 /* SDM 3 11.8.5: what an EOI can set in motion is a held-back request, or a message to an I/O APIC. */

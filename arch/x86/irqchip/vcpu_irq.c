@@ -273,10 +273,11 @@ bool irqchip_fast_msr_write(struct x86_vcpu *vcpu, u32 index, u64 val)
 			return false;
 		break;
 	case MSR_X2APIC(LAPIC_EOI):
-		/* One that the guest has ended in memory comes before this one. */
-		if (vcpu->apic.pv_eoi_armed)
+		/* One that the guest has ended in memory comes before this one. Other values than 0 are #GP. */
+		if (vcpu->apic.pv_eoi_armed || val || a->hw || !lapic_eoi_alone(a))
 			return false;
-		break;
+		trace_kvm_apic_write(LAPIC_EOI, 0);
+		return true;
 	case MSR_X2APIC(LAPIC_SELF_IPI):
 		break;
 	default:

@@ -250,8 +250,9 @@ void svm_update_intercepts(struct x86_vcpu *vcpu)
 	svm_touch(svm, CLEAN_INTERCEPTS);
 	svm_apply_intercepts(svm);
 	update_msrpm(svm);
+	/* RDPID cannot be intercepted: where the CPU has it, the guest reads the MSR. */
 	svm->uses_tsc_aux = svm_caps.tsc_aux && (guest_has(vcpu, X86_FEATURE_RDTSCP) ||
-						 guest_has(vcpu, X86_FEATURE_RDPID));
+						 boot_cpu_has(X86_FEATURE_RDPID));
 }
 
 void svm_cr8_intercept(struct x86_vcpu *vcpu, bool on)

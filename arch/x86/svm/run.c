@@ -226,4 +226,7 @@ void svm_host_events(struct x86_vcpu *vcpu)
 {
 	if (unlikely(vcpu->exit.reason == SVM_EXIT_EXCP_BASE + X86_TRAP_MC))
 		keel_host_machine_check();
+	/* The causes are in the VMCB; no exit takes them out of the register, and the host wants that clean. */
+	if (unlikely(vcpu->exit.reason == SVM_EXIT_EXCP_BASE + X86_TRAP_DB))
+		set_debugreg(DR6_RESERVED, 6);
 }

@@ -84,7 +84,10 @@ void svm_flush_gva(struct x86_vcpu *vcpu, gva_t gva)
 	struct svm_vcpu *svm = to_svm(vcpu);
 
 	preempt_disable();
-	if (svm->asid_gen && svm->asid_gen == this_cpu_read(svm_cpu.asid_gen))
+	if (svm->last_cpu == smp_processor_id() && svm->asid_gen &&
+	    svm->asid_gen == this_cpu_read(svm_cpu.asid_gen))
 		svm_invlpga(gva, svm->vmcb->control.asid);
+	else
+		svm->flush = true;	/* the next entry may be on the CPU that it was on before */
 	preempt_enable();
 }

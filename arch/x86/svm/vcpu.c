@@ -115,6 +115,7 @@ void svm_sync_debug_regs(struct x86_vcpu *vcpu)
 
 	vcpu->debug.dr6 = s->dr6;
 	vcpu->debug.dr7 = s->dr7;
+	set_debugreg(DR6_RESERVED, 6);
 	if (vcpu->exit.reason != SVM_EXIT_EXCP_BASE + X86_TRAP_DB)
 		svm_set_dr6(vcpu, DR6_RESERVED);
 }

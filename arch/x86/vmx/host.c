@@ -183,13 +183,14 @@ void vmx_put(struct x86_vcpu *vcpu)
 		return;
 	rdmsrq(MSR_KERNEL_GS_BASE, vmx->kernel_gs_base);
 	h->saved = false;
+	/* Selectors may be of the LDT, and an exit leaves none (SDM 3C 28.5.2). */
+	if (unlikely(h->had_ldt || keel_task_has_ldt()))
+		keel_reload_ldt();
 	restore_selectors(h);
 	wrmsrq(MSR_KERNEL_GS_BASE, h->gs_base);
 	load_msrs(h, this_cpu_ptr(&vmx_cpu)->msr);
 	if (vmx->tsc_aux != this_cpu_read(vmx_cpu.tsc_aux))
 		wrmsrq(MSR_TSC_AUX, this_cpu_read(vmx_cpu.tsc_aux));
-	if (unlikely(h->had_ldt || keel_task_has_ldt()))
-		keel_reload_ldt();
 	/* An exit leaves limits of 64K (SDM 3C 28.5.2; CVE-2018-10901), and the TSS without its I/O bitmap. */
 	native_load_gdt(&h->gdt);
 	native_load_idt(&h->idt);

@@ -91,11 +91,9 @@ void vmx_flush_gva(struct x86_vcpu *vcpu, gva_t gva)
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 
 	preempt_disable();
-	if (vmx->last_cpu != smp_processor_id() || !vmx->vpid)
-		;	/* flushed by the next entry anyway */
-	else if (vmx_caps.invvpid_gva && canonical(gva))
+	if (vmx->last_cpu == smp_processor_id() && vmx->vpid && vmx_caps.invvpid_gva && canonical(gva))
 		vmx_invvpid(VMX_VPID_EXTENT_INDIVIDUAL_ADDR, vmx->vpid, gva);
 	else
-		vmx->flush = true;
+		vmx->flush = true;	/* the next entry may be on the CPU that it was on before */
 	preempt_enable();
 }

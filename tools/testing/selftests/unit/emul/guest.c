@@ -265,6 +265,11 @@ static u64 op_rdtsc(struct emul_ctxt *c)
 	return 0x1122334455667788ull;
 }
 
+static bool op_cpuid_faults(struct emul_ctxt *c)
+{
+	return of(c)->cpuid_faults;
+}
+
 static void op_cpuid(struct emul_ctxt *c, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 {
 	u32 leaf = *eax;
@@ -353,6 +358,7 @@ static const struct emul_ops ops = {
 	.get_xcr0 = op_get_xcr0,
 	.rdtsc = op_rdtsc,
 	.cpuid = op_cpuid,
+	.cpuid_faults = op_cpuid_faults,
 	.invlpg = op_invlpg,
 	.read_vec = op_read_vec,
 	.write_vec = op_write_vec,

@@ -40,6 +40,7 @@ struct guest {
 	u8 vec[16][32];
 	u64 mmx[8];
 	bool mf;		/* an x87 exception waits */
+	bool cpuid_faults;
 	struct g_event ev[4096];
 	u32 nr_ev;
 	u64 next_data;		/* what devices answer; counts up */

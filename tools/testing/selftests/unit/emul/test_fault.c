@@ -372,6 +372,9 @@ static void test_ac(struct guest *g)
 	g->seg[EMUL_FS].base = 8;
 	ok(fault(g, "\x64\xf0\x48\x0f\xc7\x0b", 6) != GP, "the sum is aligned");
 	g->seg[EMUL_FS].base = 0;
+	g->cpuid_faults = true;
+	ok(fault(g, "\x0f\xa2", 2) == GP, "CPUID, where it is to fault");
+	g->cpuid_faults = false;
 }
 
 static void test_io_bitmap(struct guest *g)
