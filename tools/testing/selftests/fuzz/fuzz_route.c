@@ -33,7 +33,7 @@ static struct note {
 
 void vm_retire(struct vm *v, struct retired *r, size_t size)
 {
-	must(!v->srcu.readers);
+	must(!v->irq_srcu.readers);
 	free(r);
 }
 
@@ -69,7 +69,7 @@ int ioapic_dev_set_irq(struct x86_vm *v, unsigned int pin, int source, int level
 
 void ioapic_dev_ack_pins_changed(struct x86_vm *v)
 {
-	must(!v->vm.srcu.readers);
+	must(!v->vm.irq_srcu.readers);
 }
 
 int lapic_deliver(struct lapic_domain *d, struct lapic_map *map, struct lapic *src,
@@ -234,7 +234,7 @@ static void raise_atomic(u32 gsi, int level)
 	struct irq_route routes[KEEL_IRQCHIPS];
 	int n, i, idx, r;
 
-	idx = srcu_read_lock(&vm->vm.srcu);
+	idx = srcu_read_lock(&vm->vm.irq_srcu);
 	n = irq_routing_of_gsi(&vm->vm, gsi, routes);
 	must(n <= KEEL_IRQCHIPS);
 	for (i = 0; i < n; i++) {
@@ -244,7 +244,7 @@ static void raise_atomic(u32 gsi, int level)
 		if (r == -EWOULDBLOCK)
 			must(!nr_calls && routes[i].type == KVM_IRQ_ROUTING_MSI);
 	}
-	srcu_read_unlock(&vm->vm.srcu, idx);
+	srcu_read_unlock(&vm->vm.irq_srcu, idx);
 }
 
 static void signal_msi(struct input *in)

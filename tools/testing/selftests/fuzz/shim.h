@@ -147,7 +147,7 @@ struct file;
 
 struct vm {
 	int			users;
-	struct srcu_struct	srcu;
+	struct srcu_struct	irq_srcu;
 	struct mutex		irq_lock;
 	struct irq_routing	*routing;
 	struct hlist_head	ack_notifiers;
