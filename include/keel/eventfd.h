@@ -18,8 +18,8 @@ struct vm_eventfds {
 	struct list_head	items;		/* lock: irqfds that are live */
 	struct list_head	dying;		/* lock: those whose end nobody has taken up yet */
 	unsigned int		ending;		/* lock: irqfds that are not live, and not yet gone */
-	struct work_struct	shutdown;	/* ends the dying */
 	wait_queue_head_t	ended;		/* woken when that becomes 0 */
+	struct work_struct	shutdown;	/* ends the dying */
 	struct list_head	resamplers;	/* mutex */
 	struct list_head	ioeventfds;	/* slots_lock */
 };

@@ -270,12 +270,19 @@ int lapic_ack(struct lapic *a)
 	return vec;
 }
 
+/* Somebody beside the APIC waits for the EOI of @vec. */
+static bool eoi_awaited(const struct lapic *a, u8 vec)
+{
+	return lapic_vec_test(a, LAPIC_TMR, vec) || test_bit(vec, a->domain->edge_eoi);
+}
+
 void lapic_eoi_done(struct lapic *a, u8 vec)
 {
-	bool level = lapic_vec_test(a, LAPIC_TMR, vec);
+	bool level;
 
-	if (likely(!level && !test_bit(vec, a->domain->edge_eoi)))
+	if (likely(!eoi_awaited(a, vec)))
 		return;
+	level = lapic_vec_test(a, LAPIC_TMR, vec);
 	if (level && a->eoi_suppress_works && (lapic_get(a, LAPIC_SVR) & SVR_EOI_SUPPRESS))
 		return;
 	lapic_out_eoi(a, vec, level);
@@ -309,7 +316,7 @@ bool lapic_eoi_alone(struct lapic *a)
 
 	if (vec < 0)
 		return true;
-	if (lapic_vec_test(a, LAPIC_TMR, vec) || test_bit(vec, a->domain->edge_eoi))
+	if (eoi_awaited(a, vec))
 		return false;
 	end_service(a, vec);
 	return true;
@@ -320,8 +327,7 @@ bool lapic_eoi_is_silent(const struct lapic *a)
 {
 	int vec = lapic_highest_isr(a);
 
-	return vec >= 0 && lapic_highest_irr(a) < 0 && !lapic_vec_test(a, LAPIC_TMR, vec) &&
-	       !test_bit(vec, a->domain->edge_eoi);
+	return vec >= 0 && lapic_highest_irr(a) < 0 && !eoi_awaited(a, vec);
 }
 
 bool lapic_vector_in_use(struct lapic *a, u8 vector)

@@ -196,7 +196,15 @@ TEST_F(vcpu_events, nmi_between_sti_and_cli)
 	vcpu_expect(self->v, MSG_DONE);
 }
 
-/* Which instruction is in the way, in the words of the interface. */
+/* Nothing between the OUT and the load. */
+static void guest_load(void)
+{
+	__asm__ volatile("outl %%eax, %%dx; movq (%%rbx), %%rcx"
+			 : : "a" (MSG_SYNC), "d" (GUEST_PORT), "D" (0ull), "b" (GPA_MMIO) : "rcx", "memory");
+	guest_done();
+}
+
+/* Which instruction is in the way, in the words of the interface: it stays so until the next one is over. */
 TEST_F(vcpu_events, shadow_of_mov_ss)
 {
 	struct kvm_vcpu_events e;
@@ -204,15 +212,19 @@ TEST_F(vcpu_events, shadow_of_mov_ss)
 
 	if (!host_is_intel())
 		SKIP(return, "AMD's CPUs keep one bit for both");
-	vcpu_start(self->v, guest_nothing);
+	vcpu_start(self->v, guest_load);
 	vcpu_expect(self->v, MSG_SYNC);
 	vcpu_complete(self->v);
 	ASSERT_EQ(0, ioctl(fd, KVM_GET_VCPU_EVENTS, &e));
 	e.flags = KVM_VCPUEVENT_VALID_SHADOW;
+	/* With IF clear STI cannot be it: taken for that, the shadow would be dropped. */
 	e.interrupt.shadow = KVM_X86_SHADOW_INT_MOV_SS;
 	ASSERT_EQ(0, ioctl(fd, KVM_SET_VCPU_EVENTS, &e));
-	/* With IF clear only MOV SS can shadow: the CPU enters with what is set, or refuses. */
-	vcpu_expect(self->v, MSG_SYNC);
+	ASSERT_EQ(MSG_NONE, vcpu_run(self->v, NULL));
+	ASSERT_EQ(KVM_EXIT_MMIO, self->v->run->exit_reason);
+	ASSERT_EQ(0, ioctl(fd, KVM_GET_VCPU_EVENTS, &e));
+	EXPECT_EQ(KVM_X86_SHADOW_INT_MOV_SS, e.interrupt.shadow);
+	vcpu_expect(self->v, MSG_DONE);
 	ASSERT_EQ(0, ioctl(fd, KVM_GET_VCPU_EVENTS, &e));
 	EXPECT_EQ(0, e.interrupt.shadow);
 }
