@@ -71,11 +71,19 @@ static bool output(struct pit *pit, const struct pit_channel *c)
 
 /* ---- channel 0 drives the interrupt ---- */
 
+void pit_reset_reinject(struct pit *pit)
+{
+	pit->pending = 0;
+	pit->waiting = false;
+}
+
 static void start_timer(struct pit *pit)
 {
 	const struct pit_channel *c = &pit->ch[0];
 	u64 ns = ticks_to_ns(c->s.count);
 
+	/* Ticks that the count of before still owes nobody waits for any more. */
+	pit_reset_reinject(pit);
 	pit->period = 0;
 	/* The HPET has taken over; mode 5 waits for a gate that is wired high. */
 	if ((pit->flags & KVM_PIT_FLAGS_HPET_LEGACY) || c->unprogrammed || c->s.mode == 5) {
@@ -141,12 +149,6 @@ void pit_acked(struct pit *pit)
 	pit->waiting = false;
 	if (pit->reinject)
 		inject(pit);
-}
-
-void pit_reset_reinject(struct pit *pit)
-{
-	pit->pending = 0;
-	pit->waiting = false;
 }
 
 /* ---- registers ---- */
@@ -403,7 +405,6 @@ void pit_set_state(struct pit *pit, const struct kvm_pit_state2 *s)
 		set_channel(pit, &pit->ch[n], &s->channels[n]);
 	pit->flags = s->flags & KVM_PIT_FLAGS_HPET_LEGACY;
 	pit->speaker_on = s->flags & KVM_PIT_FLAGS_SPEAKER_DATA_ON;
-	pit_reset_reinject(pit);
 	/* Channel 0 starts afresh: the time of its load may be of another host's clock. */
 	pit->ch[0].s.count_load_time = pit_in_now(pit);
 	pit->ch[0].stopped = false;

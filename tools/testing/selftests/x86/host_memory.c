@@ -315,12 +315,19 @@ TEST_F(host, migrated)
 
 TEST_F(host, compaction)
 {
-	uint8_t *much = hm_map(MUCH, false);
+	/* Compaction fills the top of memory from its bottom: what comes before and after ours makes room on both sides. */
+	uint8_t *below = hm_map(MUCH, false), *much = hm_map(MUCH, false), *above = hm_map(MUCH, false);
 	uint64_t i;
 	long done;
 
+	ASSERT_NE(NULL, below);
 	ASSERT_NE(NULL, much);
+	ASSERT_NE(NULL, above);
+	memset(below, 1, MUCH);
 	memset(much, 1, MUCH);
+	memset(above, 1, MUCH);
+	munmap(below, MUCH);
+	munmap(above, MUCH);
 	hm_fill(much, 0, PAGES);
 	ASSERT_EQ(0, vm_set_region(&self->vm, SLOT_FREE, 0, 0, much, 0));
 	ASSERT_EQ(0, vm_set_region(&self->vm, SLOT_FREE, GPA_FREE, SIZE, much, 0));

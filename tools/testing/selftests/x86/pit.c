@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include "kselftest_harness.h"
 #include "testvm.h"
 
@@ -78,7 +79,7 @@ static void program(unsigned int mode, unsigned int count)
 	guest_outb(0x40, count >> 8);
 }
 
-static void guest_pic_ticks(void)
+static void pic_to_guest(void)
 {
 	guest_handlers[0x20] = pic_tick;
 	guest_outb(0x20, 0x11);
@@ -88,6 +89,22 @@ static void guest_pic_ticks(void)
 	guest_outb(0x21, 0xfe);
 	LAPIC(0xf0) = 0x1ff;
 	LAPIC(0x350) = 0x700;		/* LVT0: ExtINT */
+}
+
+/* Takes the ticks that wait, and each that its predecessor's end lets through. */
+static void take_ticks(void)
+{
+	uint64_t before;
+
+	do {
+		before = ticks;
+		__asm__ volatile("sti; nop; cli" : : : "memory");
+	} while (ticks != before);
+}
+
+static void guest_pic_ticks(void)
+{
+	pic_to_guest();
 	program(2, divisor);
 	ticks = 0;
 	guest_sync(0);
@@ -95,9 +112,12 @@ static void guest_pic_ticks(void)
 		guest_sti_hlt();
 	guest_cli();
 	guest_sync(ticks);
-	/* Mode 0 ticks once. */
-	program(0, divisor);
+	/* Mode 0 ticks once. Its control word stops the counter. */
+	guest_outb(0x43, 0x30);
+	take_ticks();
+	guest_outb(0x40, divisor & 0xff);
 	ticks = 0;
+	guest_outb(0x40, divisor >> 8);
 	while (!ticks)
 		guest_sti_hlt();
 	guest_cli();
@@ -119,6 +139,36 @@ TEST_F(pit, ticks_through_the_pic)
 	EXPECT_GE(t, 49 * 5 * MS - 20 * MS);
 	EXPECT_LE(t, 4 * 50 * 5 * MS);
 	EXPECT_EQ(1, vcpu_expect(self->v, MSG_SYNC));
+	vcpu_expect(self->v, MSG_DONE);
+}
+
+static void guest_owed_ticks(void)
+{
+	pic_to_guest();
+	program(2, PIT_HZ / 1000);
+	guest_sync(0);
+	program(0, PIT_HZ / 20);
+	guest_sync(0);
+	ticks = 0;
+	take_ticks();
+	guest_sync(ticks);
+	guest_done();
+}
+
+/* A guest that missed ticks gets them later, but not once it has given the counter something else to do. */
+TEST_F(pit, owed_ticks_end_with_the_count)
+{
+	uint64_t n;
+
+	vcpu_start(self->v, guest_owed_ticks);
+	vcpu_expect(self->v, MSG_SYNC);
+	usleep(50000);
+	vcpu_expect(self->v, MSG_SYNC);
+	usleep(200000);
+	/* One that was in the PIC already, and the one of the new count. */
+	n = vcpu_expect(self->v, MSG_SYNC);
+	EXPECT_LE(1, n);
+	EXPECT_GE(2, n);
 	vcpu_expect(self->v, MSG_DONE);
 }
 
