@@ -9,6 +9,7 @@
 #include <linux/hrtimer.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
+#include <linux/workqueue.h>
 #include <keel/types.h>
 #include <keel/verdict.h>
 #include <keel/io_bus.h>
@@ -22,6 +23,12 @@ struct x86_vm;
 struct x86_vcpu;
 struct ioctl_table;
 struct ioctl_ctx;
+
+/*
+ * To so many vCPUs an interrupt may be offered one after the other with the host's interrupts off; to more of them
+ * only by a thread.
+ */
+#define IRQCHIP_FEW_VCPUS	16
 
 enum irqchip_mode { IRQCHIP_NONE, IRQCHIP_SPLIT, IRQCHIP_FULL };
 
@@ -50,6 +57,7 @@ struct vm_pit {
 	raw_spinlock_t	lock;
 	struct pit	pit;		/* lock */
 	struct hrtimer	timer;
+	struct work_struct tick;	/* the timer's, where there are many vCPUs */
 	struct irq_ack_notifier ack;
 	struct io_device dev, speaker_dev;
 	bool		exists;		/* release-stored when creation is complete */

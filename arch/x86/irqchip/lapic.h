@@ -187,6 +187,8 @@ void lapic_map_rebuild(struct lapic_map *map);
 /* >0: number of APICs that took it, 0 coalesced, -1 nobody. @src: sender, or NULL. Any context. */
 int lapic_deliver(struct lapic_domain *d, struct lapic_map *map, struct lapic *src,
 		  const struct apic_msg *m);
+/* Would lapic_deliver() ask every APIC of the VM? */
+bool lapic_asks_all(const struct lapic_map *map, const struct apic_msg *m);
 bool lapic_match(struct lapic_domain *d, struct lapic *a, const struct apic_msg *m);
 /* Does any APIC that @m goes to still hold its vector in IRR or ISR? */
 bool lapic_dest_in_use(struct lapic_domain *d, struct lapic_map *map, const struct apic_msg *m);

@@ -289,6 +289,13 @@ static bool may_be_broadcast(const struct apic_msg *m)
 	return m->dest == X2APIC_BROADCAST || (m->dest == XAPIC_BROADCAST && !m->x2apic_src);
 }
 
+bool lapic_asks_all(const struct lapic_map *map, const struct apic_msg *m)
+{
+	struct lapic *to[MAX_TARGETS];
+
+	return m->shorthand || may_be_broadcast(m) || map_lookup(map, m, to) < 0;
+}
+
 int lapic_deliver(struct lapic_domain *d, struct lapic_map *map, struct lapic *src,
 		  const struct apic_msg *m)
 {

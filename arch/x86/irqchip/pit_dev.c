@@ -64,15 +64,33 @@ int pit_out_irq(struct pit *pit)
 	return ret;
 }
 
-static enum hrtimer_restart timer_fired(struct hrtimer *timer)
+static void tick(struct vm_pit *d)
 {
-	struct vm_pit *d = container_of(timer, struct vm_pit, timer);
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&d->lock, flags);
+	/* If there is to be another tick, this starts the timer. */
 	pit_fire(&d->pit);
 	raw_spin_unlock_irqrestore(&d->lock, flags);
-	/* If there is to be another tick, pit_fire() has started the timer. */
+}
+
+static void tick_work(struct work_struct *work)
+{
+	tick(container_of(work, struct vm_pit, tick));
+}
+
+static enum hrtimer_restart timer_fired(struct hrtimer *timer)
+{
+	struct vm_pit *d = container_of(timer, struct vm_pit, timer);
+
+	/*
+	 * A tick may be every vCPU's (LVT0 as NMI, a broadcast): for many of them, and as often as a guest may
+	 * ask for it, that is too much for an interrupt. What comes while a tick waits is counted with it.
+	 */
+	if (atomic_read(&vm_of(&d->pit)->vm.nr_vcpus) > IRQCHIP_FEW_VCPUS)
+		queue_work(system_unbound_wq, &d->tick);
+	else
+		tick(d);
 	return HRTIMER_NORESTART;
 }
 
@@ -171,6 +189,7 @@ void pit_dev_init(struct x86_vm *vm)
 
 	raw_spin_lock_init(&d->lock);
 	hrtimer_setup(&d->timer, timer_fired, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_HARD);
+	INIT_WORK(&d->tick, tick_work);
 	d->ack.gsi = PIT_GSI;
 	d->ack.acked = irq_acked;
 	d->dev.ops = &pit_dev_ops;
@@ -186,6 +205,8 @@ void pit_dev_stop(struct x86_vm *vm)
 	d->pit.deadline = 0;
 	raw_spin_unlock_irqrestore(&d->lock, flags);
 	hrtimer_cancel(&d->timer);
+	/* Without a deadline it starts no timer. */
+	cancel_work_sync(&d->tick);
 }
 
 static int register_ports(struct x86_vm *vm, u32 flags)

@@ -143,17 +143,29 @@ int arch_irq_route_init(struct vm *v, struct irq_route *route,
 	}
 }
 
+/* May it be that all local APICs are asked? Of a pin the message is not known here. */
+static bool asks_all(struct x86_vm *vm, const struct irq_route *route)
+{
+	struct lapic_map *map;
+	struct apic_msg m;
+	bool all = true;
+
+	if (route->type != KVM_IRQ_ROUTING_MSI)
+		return true;
+	msi_decode(vm, &route->msi, &m);
+	rcu_read_lock();
+	map = rcu_dereference(vm->irqchip.domain.map);
+	if (map)
+		all = lapic_asks_all(map, &m);
+	rcu_read_unlock();
+	return all;
+}
+
 int arch_irq_set_atomic(struct vm *v, const struct irq_route *route, int source, int level)
 {
-	struct x86_vm *vm = to_x86_vm(v);
-	struct apic_msg m;
-
-	if (route->type == KVM_IRQ_ROUTING_MSI && level) {
-		msi_decode(vm, &route->msi, &m);
-		/* A broadcast walks all vCPUs: not under the eventfd's lock. */
-		if (m.dest == X2APIC_BROADCAST || m.dest == XAPIC_BROADCAST)
-			return -EWOULDBLOCK;
-	}
+	/* Not all of many vCPUs under the eventfd's lock. */
+	if (atomic_read(&v->nr_vcpus) > IRQCHIP_FEW_VCPUS && asks_all(to_x86_vm(v), route))
+		return -EWOULDBLOCK;
 	return route->set(v, route, source, level, false);
 }
 

@@ -456,6 +456,30 @@ TEST_F(msi, delivers)
 	}
 }
 
+/* A broadcast, to few vCPUs and to many: those whose APIC is on take it. */
+TEST_F(msi, broadcast)
+{
+	int i, fd;
+
+	routes.e[0].u.msi.address_lo |= 0xff << 12;
+	ASSERT_EQ(0, set_routes(&self->vm, 1));
+	ASSERT_EQ(0, irqfd(&self->vm, self->fd, 100, 0, 0));
+	eventfd_write(self->fd, 1);
+	EXPECT_EQ(1, vcpu_expect(self->vcpu, MSG_SYNC));
+	for (i = 1; i < 20; i++) {
+		fd = ioctl(self->vm.fd, KVM_CREATE_VCPU, i);
+		ASSERT_LE(0, fd);
+		close(fd);
+	}
+	eventfd_write(self->fd, 1);
+	EXPECT_EQ(2, vcpu_expect(self->vcpu, MSG_SYNC));
+	/* And to one of many. */
+	route_msi(0, 100, 0x41);
+	ASSERT_EQ(0, set_routes(&self->vm, 1));
+	eventfd_write(self->fd, 1);
+	EXPECT_EQ(3, vcpu_expect(self->vcpu, MSG_SYNC));
+}
+
 TEST_F(msi, signalled_before_assign)
 {
 	eventfd_write(self->fd, 1);
