@@ -11,6 +11,7 @@
 #include <linux/cpuhotplug.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/reboot.h>
 #include <linux/smp.h>
 #include <keel/arch.h>
 #include <keel/hw_enable.h>
@@ -35,6 +36,9 @@ static int cpu_on(void)
 
 	if (__this_cpu_read(hw_cpu_on))
 		return 0;
+	/* Here, too: hw_shutdown() may have turned this CPU off since the caller looked. */
+	if (keel_virt_is_rebooting())
+		return -EBUSY;
 	r = arch_cpu_enable();
 	if (!r)
 		__this_cpu_write(hw_cpu_on, true);
@@ -149,13 +153,16 @@ static void hw_resume(KEEL_SYSCORE_ARGS)
  * would be lost on a CPU that has GIF clear or is in VMX operation. vCPUs may still run: whoever
  * finds the extension gone under it looks at keel_virt_is_rebooting().
  */
-static void hw_shutdown(KEEL_SYSCORE_ARGS)
+static int hw_shutdown(struct notifier_block *nb, unsigned long action, void *data)
 {
 	keel_virt_set_rebooting();
 	on_each_cpu(cpu_off, NULL, 1);
+	return NOTIFY_OK;
 }
 
-KEEL_DEFINE_SYSCORE(hw_syscore, hw_suspend, hw_resume, hw_shutdown);
+/* Not a syscore operation: kexec on 6.1 calls none. */
+static struct notifier_block hw_reboot = { .notifier_call = hw_shutdown };
+KEEL_DEFINE_SYSCORE(hw_syscore, hw_suspend, hw_resume);
 
 int hw_init(void)
 {
@@ -165,6 +172,11 @@ int hw_init(void)
 				      hw_cpu_dying);
 	if (r)
 		return r;
+	r = register_reboot_notifier(&hw_reboot);
+	if (r) {
+		cpuhp_remove_state_nocalls(KEEL_CPUHP_STATE);
+		return r;
+	}
 	keel_register_syscore(&hw_syscore);
 	return 0;
 }
@@ -172,5 +184,6 @@ int hw_init(void)
 void hw_exit(void)
 {
 	keel_unregister_syscore(&hw_syscore);
+	unregister_reboot_notifier(&hw_reboot);
 	cpuhp_remove_state_nocalls(KEEL_CPUHP_STATE);
 }

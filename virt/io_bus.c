@@ -90,7 +90,7 @@ int io_bus_register(struct vm *vm, int bus, gpa_t addr, u64 len, struct io_devic
 	merge(new, old, &add);
 	rcu_assign_pointer(vm->bus[bus], new);
 	if (old)
-		vm_retire(vm, &old->retired, struct_size(old, range, nr));
+		retire(&vm->old_buses, &old->retired, struct_size(old, range, nr));
 	return 0;
 }
 

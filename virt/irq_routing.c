@@ -256,7 +256,7 @@ int irq_routing_set(struct vm *vm, const struct kvm_irq_routing_entry *e, unsign
 	mutex_unlock(&vm->irq_lock);
 
 	if (old)
-		vm_retire(vm, &old->retired, old->size);
+		retire(&vm->old_routing, &old->retired, old->size);
 	return 0;
 }
 

@@ -36,40 +36,6 @@ bool vm_get_safe(struct vm *vm)
 	return refcount_inc_not_zero(&vm->users);
 }
 
-/* --- garbage that SRCU readers may still see --- */
-
-#define RETIRED_MAX	(128 << 10)
-
-static_assert(offsetof(struct io_bus, retired) == 0);
-static_assert(offsetof(struct irq_routing, retired) == 0);
-
-static void free_retired(struct list_head *list)
-{
-	struct retired *r, *next;
-
-	list_for_each_entry_safe(r, next, list, link)
-		kvfree(r);
-}
-
-void vm_retire(struct vm *vm, struct retired *r, size_t size)
-{
-	LIST_HEAD(full);
-
-	spin_lock(&vm->retired_lock);
-	list_add(&r->link, &vm->retired);
-	vm->retired_bytes += size;
-	if (vm->retired_bytes >= RETIRED_MAX) {
-		list_splice_init(&vm->retired, &full);
-		vm->retired_bytes = 0;
-	}
-	spin_unlock(&vm->retired_lock);
-	if (list_empty(&full))
-		return;
-	synchronize_srcu_expedited(&vm->srcu);
-	synchronize_srcu_expedited(&vm->irq_srcu);
-	free_retired(&full);
-}
-
 void vm_mark_dead(struct vm *vm)
 {
 	struct vcpu *vcpu;
@@ -118,7 +84,8 @@ static void vm_destroy(struct vm *vm)
 	irq_routing_destroy(vm);
 	memslots_destroy(vm);
 	coalesced_destroy(vm);
-	free_retired(&vm->retired);
+	garbage_free(&vm->old_buses);
+	garbage_free(&vm->old_routing);
 	cleanup_srcu_struct(&vm->irq_srcu);
 	cleanup_srcu_struct(&vm->srcu);
 	hw_put();
@@ -299,8 +266,8 @@ static void init_fields(struct vm *vm, unsigned long type)
 	mutex_init(&vm->lock);
 	mutex_init(&vm->slots_lock);
 	rwlock_init(&vm->mmu_lock);
-	spin_lock_init(&vm->retired_lock);
-	INIT_LIST_HEAD(&vm->retired);
+	garbage_init(&vm->old_buses, &vm->srcu);
+	garbage_init(&vm->old_routing, &vm->irq_srcu);
 	xa_init_flags(&vm->vcpus, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&vm->vcpus_by_id, XA_FLAGS_ACCOUNT);
 	coalesced_init(vm);

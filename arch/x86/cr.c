@@ -228,7 +228,5 @@ bool cr_valid(struct x86_vcpu *vcpu, u64 cr0, u64 cr3, u64 cr4, u64 efer)
 		return !(efer & EFER_LMA);
 	if (!(cr4 & X86_CR4_PAE) || !(efer & EFER_LMA))
 		return false;
-	if (cr4 & X86_CR4_PCIDE)
-		cr3 &= ~CR3_NOFLUSH;
 	return cr3_valid(vcpu, cr3, true);
 }

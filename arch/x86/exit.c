@@ -453,6 +453,13 @@ verdict_t keel_exit_shutdown(struct x86_vcpu *vcpu)
 }
 KEEL_EXPORT(keel_exit_shutdown);
 
+verdict_t keel_exit_shutdown_undefined(struct x86_vcpu *vcpu)
+{
+	vcpu_reset(vcpu, true);
+	return keel_exit_shutdown(vcpu);
+}
+KEEL_EXPORT(keel_exit_shutdown_undefined);
+
 /* INIT reaches a guest through its virtual APIC only. */
 verdict_t keel_exit_init(struct x86_vcpu *vcpu)
 {

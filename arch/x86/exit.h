@@ -81,7 +81,9 @@ verdict_t keel_exit_monitor(struct x86_vcpu *vcpu);	/* MONITOR and MWAIT */
 verdict_t keel_exit_hypercall(struct x86_vcpu *vcpu);
 verdict_t keel_exit_irq_window(struct x86_vcpu *vcpu);
 verdict_t keel_exit_nmi_window(struct x86_vcpu *vcpu);
-verdict_t keel_exit_shutdown(struct x86_vcpu *vcpu);	/* triple fault or SVM shutdown */
+verdict_t keel_exit_shutdown(struct x86_vcpu *vcpu);	/* triple fault */
+/* The same where the CPU leaves the guest's state undefined: an INIT gives it one. */
+verdict_t keel_exit_shutdown_undefined(struct x86_vcpu *vcpu);
 verdict_t keel_exit_init(struct x86_vcpu *vcpu);
 verdict_t keel_exit_task_switch(struct x86_vcpu *vcpu, const struct x86_task_switch *ts);
 verdict_t keel_exit_emulate(struct x86_vcpu *vcpu);	/* run one instruction in the emulator */

@@ -46,8 +46,11 @@ void tsc_cpu_enabled(void)
 
 	raw_spin_lock_irqsave(&suspend_lock, flags);
 	now = rdtsc_ordered();
-	/* A millisecond: CPUs whose TSCs differ by a few ticks are not a suspend. */
-	if (highest_tsc > now && highest_tsc - now > tsc_host_khz()) {
+	/*
+	 * A millisecond: CPUs whose TSCs differ by a few ticks are not a suspend. Where they differ by any amount,
+	 * nothing tells.
+	 */
+	if (!check_tsc_unstable() && highest_tsc > now && highest_tsc - now > tsc_host_khz()) {
 		WRITE_ONCE(tsc_backward_shift, tsc_backward_shift + (highest_tsc - now));
 		highest_tsc = now;
 	}

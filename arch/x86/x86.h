@@ -125,6 +125,7 @@ static inline struct x86_regs *st_write(struct x86_vcpu *vcpu, u32 groups)
 {
 	st_read(vcpu, groups);
 	vcpu->dirty |= groups;
+	barrier();	/* as below */
 	return &vcpu->regs;
 }
 
@@ -133,6 +134,8 @@ static inline struct x86_regs *st_overwrite(struct x86_vcpu *vcpu, u32 groups)
 {
 	vcpu->known |= groups & ST_SEG ? groups | ST_CS : groups;
 	vcpu->dirty |= groups;
+	/* The caller's stores come after it: arch_vcpu_put() of a preempted thread fetches a CS that is not known. */
+	barrier();
 	return &vcpu->regs;
 }
 

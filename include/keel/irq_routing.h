@@ -59,7 +59,7 @@ void irq_routing_destroy(struct vm *vm);
  * irq_lock; may sleep, not inside an SRCU reader. -EINVAL (nothing has changed), -ENOMEM.
  */
 int irq_routing_set(struct vm *vm, const struct kvm_irq_routing_entry *e, unsigned int nr);
-/* Copies up to KEEL_IRQCHIPS entries of @gsi out; number copied. Inside vm->srcu, or irq_lock held. */
+/* Copies up to KEEL_IRQCHIPS entries of @gsi out; number copied. Inside vm->irq_srcu, or irq_lock held. */
 int irq_routing_of_gsi(struct vm *vm, u32 gsi, struct irq_route *out);
 
 /*

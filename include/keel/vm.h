@@ -41,9 +41,7 @@ struct vm {
 	struct mutex		slots_lock;	/* slot changes */
 	struct srcu_struct	srcu;		/* slots, buses: a reader may sleep, for memory that the VMM withholds */
 	struct srcu_struct	irq_srcu;	/* routing, ack notifiers, resamplers: no reader sleeps */
-	spinlock_t		retired_lock;
-	struct list_head	retired;	/* retired_lock: vm_retire() */
-	size_t			retired_bytes;	/* retired_lock */
+	struct garbage		old_buses, old_routing;
 	rwlock_t		mmu_lock;	/* read: install; write: zap */
 
 	struct memslots		slots[KEEL_ADDRESS_SPACES];	/* [s] */

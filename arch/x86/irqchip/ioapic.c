@@ -146,16 +146,17 @@ void ioapic_redeliver(struct ioapic *io, u32 pins)
 	}
 }
 
-void ioapic_release(struct ioapic *io)
+bool ioapic_release(struct ioapic *io)
 {
-	u32 pins = io->held;
 	unsigned int pin;
 
-	io->held = 0;
-	for (pin = 0; pin < IOAPIC_PINS; pin++) {
-		if ((pins & BIT(pin)) && wants_service(io, pin))
-			deliver(io, pin);
-	}
+	if (!io->held)
+		return false;
+	pin = __ffs(io->held);
+	io->held &= ~BIT(pin);
+	if (wants_service(io, pin))
+		deliver(io, pin);
+	return io->held;
 }
 
 /* ---- registers ---- */

@@ -47,7 +47,7 @@ struct ioapic {
 int ioapic_out_deliver(struct ioapic *io, const struct apic_msg *m);
 /* Does a destination still have the vector requested or in service? */
 bool ioapic_in_use(struct ioapic *io, const struct apic_msg *m);
-/* Call ioapic_release() in about 10 ms. */
+/* Call ioapic_release(), until none is held, in about 10 ms. */
 void ioapic_out_hold(struct ioapic *io);
 
 void ioapic_init(struct ioapic *io);
@@ -62,7 +62,8 @@ void ioapic_write(struct ioapic *io, u32 offset, u32 val);
 /* An APIC broadcast the end of @vector: fills acked. Then, after the notifiers of these: */
 void ioapic_eoi(struct ioapic *io, u8 vector);
 void ioapic_redeliver(struct ioapic *io, u32 pins);
-void ioapic_release(struct ioapic *io);
+/* One of the held pins goes on; true while there are more. */
+bool ioapic_release(struct ioapic *io);
 void ioapic_get_state(const struct ioapic *io, struct kvm_ioapic_state *s);
 void ioapic_set_state(struct ioapic *io, const struct kvm_ioapic_state *s);
 /* Set the vectors of edge-triggered entries of @pins in a 256-bit map. */

@@ -46,14 +46,34 @@ void ioapic_out_hold(struct ioapic *io)
 		      HRTIMER_MODE_REL_HARD);
 }
 
+static void release_pins(struct vm_ioapic *d)
+{
+	unsigned long flags;
+	int n = IOAPIC_PINS;
+	bool more;
+
+	do {
+		raw_spin_lock_irqsave(&d->lock, flags);
+		more = ioapic_release(&d->io);
+		raw_spin_unlock_irqrestore(&d->lock, flags);
+	} while (more && --n);
+	/* Held anew meanwhile: then the timer was started anew, too. */
+}
+
+static void release_work(struct work_struct *work)
+{
+	release_pins(container_of(work, struct vm_ioapic, release));
+}
+
 static enum hrtimer_restart hold_over(struct hrtimer *timer)
 {
 	struct vm_ioapic *d = container_of(timer, struct vm_ioapic, hold_timer);
-	unsigned long flags;
 
-	raw_spin_lock_irqsave(&d->lock, flags);
-	ioapic_release(&d->io);
-	raw_spin_unlock_irqrestore(&d->lock, flags);
+	/* By now each pin may be a broadcast. */
+	if (atomic_read(&vm_of(&d->io)->vm.nr_vcpus) > IRQCHIP_FEW_VCPUS)
+		queue_work(system_unbound_wq, &d->release);
+	else
+		release_pins(d);
 	return HRTIMER_NORESTART;
 }
 
@@ -198,6 +218,7 @@ void ioapic_dev_init(struct x86_vm *vm)
 	raw_spin_lock_init(&d->lock);
 	mutex_init(&d->ack_mutex);
 	hrtimer_setup(&d->hold_timer, hold_over, CLOCK_MONOTONIC, HRTIMER_MODE_REL_HARD);
+	INIT_WORK(&d->release, release_work);
 	d->dev.ops = &ioapic_dev_ops;
 }
 
@@ -216,6 +237,7 @@ int ioapic_dev_create(struct x86_vm *vm)
 void ioapic_dev_stop(struct x86_vm *vm)
 {
 	hrtimer_cancel(&ioapic_of(vm)->hold_timer);
+	cancel_work_sync(&ioapic_of(vm)->release);
 }
 
 /* Each change of routing or notifiers is followed by a call: the last one sees them all. */

@@ -50,6 +50,7 @@ struct vm_ioapic {
 	u32		ack_pins;	/* lock: pins whose EOI somebody waits for */
 	struct mutex	ack_mutex;	/* whoever computes ack_pins anew */
 	struct hrtimer	hold_timer;
+	struct work_struct release;	/* the timer's, where there are many vCPUs */
 	struct io_device dev;
 };
 

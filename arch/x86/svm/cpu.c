@@ -5,6 +5,7 @@
 #include <linux/mm.h>
 #include <linux/topology.h>
 #include <asm/msr-index.h>
+#include <asm/perf_event.h>
 #include "virt/compat/compat.h"
 #include "virt/compat/compat_x86.h"
 #include "virt/compat/virt_ownership.h"
@@ -66,6 +67,8 @@ int svm_cpu_enable(void)
 	if (svm_caps.tsc_aux)
 		rdmsrq(MSR_TSC_AUX, c->tsc_aux);
 	keel_svm_mitigations(true);
+	/* Host-only counters count with SVM on, and not before: perf keeps that bit from them. */
+	amd_pmu_enable_virt();
 	return 0;
 }
 
@@ -73,6 +76,7 @@ void svm_cpu_disable(void)
 {
 	struct svm_cpu *c = this_cpu_ptr(&svm_cpu);
 
+	amd_pmu_disable_virt();
 	keel_svm_mitigations(false);
 	if (svm_caps.tsc_ratio && c->tsc_ratio != SVM_TSC_RATIO_ONE) {
 		c->tsc_ratio = SVM_TSC_RATIO_ONE;

@@ -103,6 +103,14 @@ static verdict_t exit_task_switch(struct x86_vcpu *vcpu)
 	return keel_exit_task_switch(vcpu, &ts);
 }
 
+/* What the VMCB holds is undefined (APM 2 15.14.3), DR6 and what else is not among the groups included. */
+static verdict_t exit_shutdown(struct x86_vcpu *vcpu)
+{
+	svm_set_dr6(vcpu, DR6_RESERVED);
+	to_svm(vcpu)->vmcb->control.clean = 0;
+	return keel_exit_shutdown_undefined(vcpu);
+}
+
 static const exit_fn exit_rows[] = {
 	[SVM_EXIT_READ_CR0 ... SVM_EXIT_READ_CR8]	= svm_exit_cr_read,
 	[SVM_EXIT_WRITE_CR0 ... SVM_EXIT_WRITE_CR8]	= svm_exit_cr_write,
@@ -129,7 +137,7 @@ static const exit_fn exit_rows[] = {
 	[SVM_EXIT_MSR]		= exit_msr,
 	[SVM_EXIT_TASK_SWITCH]	= exit_task_switch,
 	[SVM_EXIT_FERR_FREEZE]	= exit_nothing,
-	[SVM_EXIT_SHUTDOWN]	= keel_exit_shutdown,
+	[SVM_EXIT_SHUTDOWN]	= exit_shutdown,
 	[SVM_EXIT_VMRUN]	= keel_exit_ud,
 	[SVM_EXIT_VMMCALL]	= keel_exit_hypercall,
 	[SVM_EXIT_VMLOAD]	= keel_exit_ud,

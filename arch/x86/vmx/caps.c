@@ -3,6 +3,7 @@
 #include <linux/printk.h>
 #include <asm/cpufeature.h>
 #include <asm/msr-index.h>
+#include <asm/perf_event.h>
 #include <asm/processor-flags.h>
 #include <asm/processor.h>
 #include "virt/compat/compat.h"
@@ -75,6 +76,23 @@ static bool vmx_usable(void)
 	return true;
 }
 
+/* Does the host's perf have a PMU that it wants switched around guests? */
+static bool __init perf_switches_global_ctrl(void)
+{
+	struct perf_guest_switch_msr *m;
+	bool ret = false;
+	int i, nr = 0;
+
+	if (!boot_cpu_has(X86_FEATURE_ARCH_PERFMON))
+		return false;
+	preempt_disable();
+	m = perf_guest_get_msrs(&nr, NULL);
+	for (i = 0; i < nr; i++)
+		ret |= m[i].msr == MSR_CORE_PERF_GLOBAL_CTRL;
+	preempt_enable();
+	return ret;
+}
+
 /* The words that no capability decides but presence. */
 static bool __init caps_controls(struct vmx_caps *c, const struct vmx_wants *w, bool true_ctls)
 {
@@ -103,11 +121,17 @@ static bool __init caps_controls(struct vmx_caps *c, const struct vmx_wants *w, 
 	if (c->cpu & (CPU_BASED_CR3_LOAD_EXITING | CPU_BASED_CR3_STORE_EXITING |
 		      CPU_BASED_INVLPG_EXITING))
 		return refuse("this CPU cannot run guests without exits for CR3");
+	c->perf_atomic = exit.may & VM_EXIT_LOAD_IA32_PERF_GLOBAL_CTRL &&
+			 entry.may & VM_ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL && perf_switches_global_ctrl();
 	if (!choose(&exit, VM_EXIT_HOST_ADDR_SPACE_SIZE | VM_EXIT_SAVE_DEBUG_CONTROLS |
 		    VM_EXIT_SAVE_IA32_PAT | VM_EXIT_LOAD_IA32_PAT | VM_EXIT_SAVE_IA32_EFER |
-		    VM_EXIT_LOAD_IA32_EFER, VM_EXIT_PT_CONCEAL_PIP, &c->exit) ||
+		    VM_EXIT_LOAD_IA32_EFER,
+		    VM_EXIT_PT_CONCEAL_PIP | (c->perf_atomic ? VM_EXIT_LOAD_IA32_PERF_GLOBAL_CTRL : 0),
+		    &c->exit) ||
 	    !choose(&entry, VM_ENTRY_LOAD_DEBUG_CONTROLS | VM_ENTRY_LOAD_IA32_PAT |
-		    VM_ENTRY_LOAD_IA32_EFER, VM_ENTRY_PT_CONCEAL_PIP, &c->entry))
+		    VM_ENTRY_LOAD_IA32_EFER,
+		    VM_ENTRY_PT_CONCEAL_PIP | (c->perf_atomic ? VM_ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL : 0),
+		    &c->entry))
 		return refuse("VMX of this CPU does not switch PAT and EFER");
 	return true;
 }

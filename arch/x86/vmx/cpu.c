@@ -20,11 +20,13 @@ int vmx_cpu_enable(void)
 	vmx_host_msrs_init(c);
 	/* What the TLB holds of an earlier time is unknown. */
 	vmx_tlb_flush_cpu();
+	c->on = true;
 	return 0;
 }
 
 void vmx_cpu_disable(void)
 {
 	vmcs_clear_all();
+	this_cpu_write(vmx_cpu.on, false);
 	keel_virt_cpu_put();
 }

@@ -56,7 +56,9 @@ void vmx_host_init(struct vmx_vcpu *vmx)
 	vmcs_write(HOST_IA32_PAT, val);
 	rdmsrq(MSR_EFER, val);
 	vmcs_write(HOST_IA32_EFER, val);
-	vmcs_write(HOST_IA32_SYSENTER_CS, __KERNEL_CS);
+	/* 0 where the kernel takes no SYSENTER: an exit must not make it one that leads anywhere. */
+	rdmsrq(MSR_IA32_SYSENTER_CS, val);
+	vmcs_write(HOST_IA32_SYSENTER_CS, val);
 	vmx->host.cr3 = 0;
 	vmx->host.cr4 = 0;
 	vmx->host.vmcs_fs_base = 0;

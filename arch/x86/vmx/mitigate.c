@@ -29,16 +29,20 @@ MODULE_PARM_DESC(vmentry_l1d_flush, "Flush L1D at entries: never, cond, always, 
 static enum l1d_flush mode __ro_after_init;
 static u8 *fill;	/* to read instead, where no command flushes */
 
-static enum l1d_flush mode_of_host(void)
+/* By this CPU, which may be told that the hypervisor below does it. */
+static bool flush_needed(void)
 {
 	u64 cap = 0;
 
 	if (!boot_cpu_has_bug(X86_BUG_L1TF))
-		return L1D_NEVER;
+		return false;
 	if (boot_cpu_has(X86_FEATURE_ARCH_CAPABILITIES))
 		rdmsrq(MSR_IA32_ARCH_CAPABILITIES, cap);
-	if (cap & ARCH_CAP_SKIP_VMENTRY_L1DFLUSH)
-		return L1D_NEVER;
+	return !(cap & ARCH_CAP_SKIP_VMENTRY_L1DFLUSH);
+}
+
+static enum l1d_flush mode_of_host(void)
+{
 	switch (l1tf_mitigation) {
 	case L1TF_MITIGATION_OFF:
 		return L1D_NEVER;
@@ -51,21 +55,21 @@ static enum l1d_flush mode_of_host(void)
 }
 
 /* For /sys/devices/system/cpu/vulnerabilities/l1tf. */
-static void tell_kernel(void)
+static void tell_kernel(bool needed)
 {
 	static const enum vmx_l1d_flush_state state[] = {
 		VMENTER_L1D_FLUSH_NEVER, VMENTER_L1D_FLUSH_COND, VMENTER_L1D_FLUSH_ALWAYS,
 	};
 
-	l1tf_vmx_mitigation = boot_cpu_has_bug(X86_BUG_L1TF) ? state[mode] :
-			      VMENTER_L1D_FLUSH_NOT_REQUIRED;
+	l1tf_vmx_mitigation = needed ? state[mode] : VMENTER_L1D_FLUSH_NOT_REQUIRED;
 }
 
 int vmx_l1d_init(void)
 {
 	int i = match_string(mode_names, ARRAY_SIZE(mode_names), param);
+	bool needed = flush_needed();
 
-	mode = i >= 0 ? i : mode_of_host();
+	mode = i >= 0 ? i : needed ? mode_of_host() : L1D_NEVER;
 	if (mode != L1D_NEVER && !boot_cpu_has(X86_FEATURE_FLUSH_L1D)) {
 		struct page *page = alloc_pages(GFP_KERNEL | __GFP_ZERO, L1D_ORDER);
 
@@ -76,7 +80,7 @@ int vmx_l1d_init(void)
 		for (i = 0; i < 1 << L1D_ORDER; i++)
 			memset(fill + i * PAGE_SIZE, i + 1, PAGE_SIZE);
 	}
-	tell_kernel();
+	tell_kernel(needed);
 	return 0;
 }
 

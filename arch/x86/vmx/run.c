@@ -18,20 +18,38 @@ static_assert(FIELD_HOST_RSP == HOST_RSP);
 
 /* ---- before ---- */
 
+/* Not by WRMSR: an NMI of the counters before the entry would turn on again what the guest must not have. */
+static void prepare_perf_global(struct vmx_vcpu *vmx, const struct perf_guest_switch_msr *m)
+{
+	if (unlikely(vmx->perf_guest != m->guest)) {
+		vmx->perf_guest = m->guest;
+		vmcs_write(GUEST_IA32_PERF_GLOBAL_CTRL, m->guest);
+	}
+	if (unlikely(vmx->perf_host != m->host)) {
+		vmx->perf_host = m->host;
+		vmcs_write(HOST_IA32_PERF_GLOBAL_CTRL, m->host);
+	}
+}
+
 /*
  * The host's precise sampling writes to addresses of the host, which a guest must not be
  * sampled with; the host says what has to differ meanwhile. Nothing does unless perf is at work.
  */
-static void switch_perf(bool to_guest)
+static void switch_perf(struct vmx_vcpu *vmx, bool to_guest)
 {
 	struct perf_guest_switch_msr *m;
 	/* Where perf has no PMU it says nothing of the number. */
 	int i, nr = 0;
 
 	m = perf_guest_get_msrs(&nr, NULL);
-	for (i = 0; i < nr; i++)
-		if (unlikely(m[i].host != m[i].guest))
+	for (i = 0; i < nr; i++) {
+		if (vmx_caps.perf_atomic && m[i].msr == MSR_CORE_PERF_GLOBAL_CTRL) {
+			if (to_guest)
+				prepare_perf_global(vmx, &m[i]);
+		} else if (unlikely(m[i].host != m[i].guest)) {
 			wrmsrq(m[i].msr, to_guest ? m[i].guest : m[i].host);
+		}
+	}
 }
 
 static void prepare_spec_ctrl(struct vmx_vcpu *vmx)
@@ -82,7 +100,7 @@ void vmx_prepare(struct x86_vcpu *vcpu)
 	if (vmx_caps.spec_ctrl)
 		prepare_spec_ctrl(vmx);
 	if (vmx_caps.perf)
-		switch_perf(true);
+		switch_perf(vmx, true);
 	if (vmx_caps.timer)
 		vmx_timer_prepare(vmx);
 	vmx_mitigate_entry(vmx);
@@ -148,7 +166,7 @@ void vmx_exited(struct x86_vcpu *vcpu)
 
 	vmx->intr_state_known = false;
 	if (vmx_caps.perf)
-		switch_perf(false);
+		switch_perf(vmx, false);
 	if (vmx_caps.spec_ctrl)
 		exited_spec_ctrl(vmx);
 	/* The next entry may come before the registers are taken back. */

@@ -92,6 +92,11 @@ void vmcs_load(struct vmx_vmcs *vmcs, int cpu)
 	if (unlikely(READ_ONCE(vmcs->cpu) != cpu)) {
 		clear_anywhere(vmcs);
 		local_irq_save(flags);
+		/* On a CPU that came up without VMX, or lost it, nothing can be held, and nobody would clear it. */
+		if (!this_cpu_read(vmx_cpu.on)) {
+			local_irq_restore(flags);
+			return;
+		}
 		vmcs_clear(vmcs->pa);	/* fresh memory: its launch state is not defined yet */
 		vmcs->cpu = cpu;
 		list_add(&vmcs->link, this_cpu_ptr(&held));

@@ -47,6 +47,7 @@ struct vmx_caps {
 	bool	pml;		/* page-modification logging */
 	bool	apicv;		/* the CPU may keep the APIC's registers (apicv.c) */
 	bool	perf;		/* performance counters that the host's perf may use */
+	bool	perf_atomic;	/* entry and exit switch IA32_PERF_GLOBAL_CTRL */
 	bool	tsc_aux;	/* RDTSCP or RDPID exists */
 	bool	spec_ctrl;	/* MSR SPEC_CTRL exists */
 	u64	spec_ctrl_bits;	/* and these bits of it */
@@ -69,6 +70,7 @@ void vmx_caps_fill(struct vendor_caps *caps);
 struct vmx_cpu {
 	u64	tsc_aux;	/* the host's MSRs, never changed after boot */
 	u64	msr[NR_HOST_MSRS];
+	bool	on;		/* in VMX operation by us */
 };
 DECLARE_PER_CPU(struct vmx_cpu, vmx_cpu);
 
@@ -114,6 +116,7 @@ struct vmx_vcpu {
 	u64			tsc_mult;
 	u64			timer_tsc;	/* end the guest then (preempt_timer.c); 0: never */
 	u64			pat;		/* in the VMCS */
+	u64			perf_guest, perf_host;	/* in the VMCS: IA32_PERF_GLOBAL_CTRL, if perf_atomic */
 	u8			*msr_bitmap;	/* own, or NULL: the shared default */
 	bool			uses_tsc_aux;
 	u64			tsc_aux;	/* in the MSR while host.saved */

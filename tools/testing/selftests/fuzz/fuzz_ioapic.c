@@ -68,7 +68,8 @@ static void storm(unsigned int pin)
 		settle();
 	}
 	must(m.io.held & BIT(pin));
-	ioapic_release(&m.io);
+	while (ioapic_release(&m.io))
+		;
 	must(!m.io.held);
 	ioapic_set_irq(&m.io, pin, 1, false, false);
 }
@@ -125,7 +126,8 @@ static void one(struct input *in, u8 op)
 		break;
 	case 12:
 		m.io.version = op & 1 ? 0x20 : 0x11;
-		ioapic_release(&m.io);
+		while (ioapic_release(&m.io))
+			;
 		break;
 	case 13:
 		state(in);

@@ -31,9 +31,9 @@ static struct note {
 
 /* ---- surroundings ---- */
 
-void vm_retire(struct vm *v, struct retired *r, size_t size)
+void retire(struct garbage *g, struct retired *r, size_t size)
 {
-	must(!v->irq_srcu.readers);
+	must(g->srcu == &vm->vm.irq_srcu && !g->srcu->readers);
 	free(r);
 }
 
@@ -79,6 +79,11 @@ int lapic_deliver(struct lapic_domain *d, struct lapic_map *map, struct lapic *s
 	calls[nr_calls - 1].msg = *m;
 	nr_delivered++;
 	return m->dest % 3 - 1;
+}
+
+bool lapic_asks_all(const struct lapic_map *map, const struct apic_msg *m)
+{
+	return m->dest % 5 == 0;
 }
 
 /* ---- the model ---- */
@@ -242,7 +247,7 @@ static void raise_atomic(u32 gsi, int level)
 		nr_calls = 0;
 		r = arch_irq_set_atomic(&vm->vm, &routes[i], 0, level);
 		if (r == -EWOULDBLOCK)
-			must(!nr_calls && routes[i].type == KVM_IRQ_ROUTING_MSI);
+			must(!nr_calls && vm->vm.nr_vcpus.counter > IRQCHIP_FEW_VCPUS);
 	}
 	srcu_read_unlock(&vm->vm.irq_srcu, idx);
 }
@@ -350,6 +355,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	vm->irqchip.split_pins = conf & 4 ? 24 : 4096;
 	vm->x2apic_format = conf & 8;
 	vm->irqchip.domain.map = &map;
+	vm->vm.nr_vcpus.counter = conf & 16 ? 100 : 1;
+	vm->vm.old_routing.srcu = &vm->vm.irq_srcu;
 	irq_routing_init(&vm->vm);
 	nr_now = 0;
 	memset(notes, 0, sizeof(notes));

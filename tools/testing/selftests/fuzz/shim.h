@@ -96,6 +96,10 @@ static inline void mutex_unlock(struct mutex *m)
 		abort();
 }
 
+typedef struct { } spinlock_t;
+typedef struct { int counter; } atomic_t;
+#define atomic_read(v)		((v)->counter)
+
 struct srcu_struct {
 	int readers;
 };
@@ -148,10 +152,14 @@ struct file;
 struct vm {
 	int			users;
 	struct srcu_struct	irq_srcu;
+	struct garbage		old_routing;
+	atomic_t		nr_vcpus;
 	struct mutex		irq_lock;
 	struct irq_routing	*routing;
 	struct hlist_head	ack_notifiers;
 };
+
+#define IRQCHIP_FEW_VCPUS	16
 
 enum irqchip_mode { IRQCHIP_NONE, IRQCHIP_SPLIT, IRQCHIP_FULL };
 
