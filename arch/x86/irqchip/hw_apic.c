@@ -60,7 +60,8 @@ u16 keel_apic_to_hw(struct x86_vcpu *vcpu)
 	int irr, isr;
 
 	lapic_take_posted(a);
-	irr = lapic_highest_irr(a);
+	/* What has come since is not in the page: told of it now, the CPU would deliver it twice. */
+	irr = lapic_highest_taken(a);
 	isr = lapic_highest_isr(a);
 	return max(irr, 0) | max(isr, 0) << 8;
 }

@@ -155,6 +155,7 @@ int lapic_accept(struct lapic *a, const struct apic_msg *m);
 int lapic_local_deliver(struct lapic *a, u32 lvt_reg);
 void lapic_error(struct lapic *a, u32 esr_bit);
 int lapic_highest_irr(const struct lapic *a);		/* vector or -1, whatever its priority */
+int lapic_highest_taken(const struct lapic *a);		/* of those in IRR itself, none that waits to get there [v] */
 int lapic_highest_isr(const struct lapic *a);		/* vector or -1 [v] */
 int lapic_ack(struct lapic *a);				/* pending vector into service, or -1 */
 void lapic_eoi(struct lapic *a);

@@ -14,19 +14,29 @@ static u32 posted_word(const struct lapic *a, unsigned int n)
  * sets an IRR bit sets the summary bit after it; the vCPU's own thread, which
  * alone clears, looks at the word once more after it has cleared the summary bit.
  */
-int lapic_highest_irr(const struct lapic *a)
+static __always_inline int highest_irr(const struct lapic *a, bool posted)
 {
 	unsigned long words = READ_ONCE(a->irr_words);
 
 	while (words) {
 		unsigned int n = __fls(words);
-		u32 bits = lapic_get(a, LAPIC_IRR + n * 0x10) | posted_word(a, n);
+		u32 bits = lapic_get(a, LAPIC_IRR + n * 0x10) | (posted ? posted_word(a, n) : 0);
 
 		if (likely(bits))
 			return n * 32 + __fls(bits);
 		words &= ~BIT(n);
 	}
 	return -1;
+}
+
+int lapic_highest_irr(const struct lapic *a)
+{
+	return highest_irr(a, true);
+}
+
+int lapic_highest_taken(const struct lapic *a)
+{
+	return highest_irr(a, false);
 }
 
 static bool word_in_use(const struct lapic *a, unsigned int n)

@@ -92,7 +92,7 @@ static void enter(struct lapic *a)
 	int irr, isr;
 
 	lapic_take_posted(a);
-	irr = lapic_highest_irr(a);
+	irr = lapic_highest_taken(a);
 	isr = lapic_highest_isr(a);
 	rvi = seen_rvi = irr < 0 ? 0 : irr;
 	svi = seen_svi = isr < 0 ? 0 : isr;
