@@ -123,6 +123,12 @@ struct vendor_ops {
 	 */
 	void (*set_timer)(struct x86_vcpu *vcpu, u64 tsc);
 
+	/*
+	 * Optional. apic.lapic.pir, which the vendor has set in vcpu_init, got a bit: if the guest runs let its CPU take
+	 * it. A full barrier comes before the look at that. Any context but NMI.
+	 */
+	void (*notify_posted)(struct x86_vcpu *vcpu);
+
 	/* MSRs only this vendor knows. 0, 1 = no such MSR or bad value (#GP), -errno. */
 	int  (*get_msr)(struct x86_vcpu *vcpu, u32 index, u64 *val);
 	int  (*set_msr)(struct x86_vcpu *vcpu, u32 index, u64 val, bool host);
@@ -156,7 +162,7 @@ extern struct vendor_ops keel_vendor;	/* the registered vendor's, a copy */
 	X(cpuid_changed) X(adjust_caps) X(exit_info) X(dump)
 
 /* A vendor may leave these NULL: a call does nothing then. */
-#define VENDOR_OPT_OPS(X) X(set_timer)
+#define VENDOR_OPT_OPS(X) X(set_timer) X(notify_posted)
 
 #define X(op) DECLARE_STATIC_CALL(keel_v_##op, *((struct vendor_ops *)0)->op);
 VENDOR_OPS(X)

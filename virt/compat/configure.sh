@@ -69,6 +69,7 @@ has HAVE_SYSCORE "$inc/syscore_ops.h" 'register_syscore\(struct syscore'
 has HAVE_CPUHP_KVM_ONLINE "$inc/cpuhotplug.h" 'CPUHP_AP_KVM_ONLINE'
 has HAVE_ASSIGN_STR_1 "$src/include/trace/stages/stage6_event_callback.h" 'define __assign_str\(dst\)'
 has HAVE_RDMSRQ "$asm/msr.h" '\brdmsrq\b'
+has HAVE_APIC_CALLS "$asm/apic.h" '\b__apic_send_IPI_mask\('
 has HAVE_CPUID_API "$asm/cpuid/api.h" 'cpuid_eax'
 exported HAVE_X86_VIRT_REF x86_virt_get_ref
 exported HAVE_EMERGENCY_VIRT_CALLBACK cpu_emergency_register_virt_callback

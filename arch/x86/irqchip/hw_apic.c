@@ -2,7 +2,8 @@
 /*
  * The local APIC while the CPU keeps its registers: it delivers what is in IRR, ends what is in ISR and
  * keeps TPR and PPR, all in the register page and without an exit. Nobody else may touch those registers
- * then: requests of others wait in lapic.posted, a kick makes the vCPU exit, and its next entry takes them. After
+ * then: requests of others wait in lapic.posted, a kick makes the vCPU exit, and its next entry takes them. Or they
+ * wait in lapic.pir, if the vendor has one: then the CPU takes them without an exit, or the next entry does. After
  * an exit the page is as the register logic wants it, and what that has counted is counted anew.
  */
 #include "virt/compat/compat.h"
@@ -36,7 +37,8 @@ bool keel_apic_hw(struct x86_vcpu *vcpu)
 	bool hw = hw_possible(vcpu);
 
 	if (hw != a->hw) {
-		a->hw = hw;
+		WRITE_ONCE(a->hw, hw);
+		/* Has a full barrier between hw and the looks at pir that follow; pairs with lapic_out_posted(). */
 		lapic_recount(a);
 		WRITE_ONCE(a->eoi_stale, true);
 		/* Windows and CR8 exits are decided anew. */
@@ -60,7 +62,8 @@ u16 keel_apic_to_hw(struct x86_vcpu *vcpu)
 	int irr, isr;
 
 	lapic_take_posted(a);
-	irr = lapic_highest_irr(a);
+	/* What has come since is not in the page: told of it now, the CPU would deliver it twice. */
+	irr = lapic_highest_taken(a);
 	isr = lapic_highest_isr(a);
 	return max(irr, 0) | max(isr, 0) << 8;
 }

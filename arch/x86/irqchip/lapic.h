@@ -31,15 +31,17 @@ struct lapic_timer {
 
 struct lapic {
 	u8		*regs;		/* [c] register page, 16 bytes a register; NULL: no APIC */
-	unsigned long	irr_words;	/* [x] bit n: IRR register n, or posted[n], may hold a bit */
+	unsigned long	irr_words;	/* [x] bit n: IRR register n, or posted or pir for it, may hold a bit */
 	u64		posted[4];	/* [x] requests not yet in IRR (domain->posting) */
+	/* [c] to 4 words [x]: others like them, that the CPU may take itself while the guest runs. Or NULL. */
+	u64		*pir;
 	unsigned long	isr_words;	/* [v] bit n: ISR register n holds a bit */
 	u8		gate;		/* [v] PPR class that a vector must exceed; 0xff: off */
 	u8		mode;		/* [v] enum lapic_mode, from base; read by any CPU */
 	bool		sw_enabled;	/* [v] SVR bit 8 and not off; read by any CPU */
 	bool		extint_ok;	/* [v] takes interrupts of the PIC; read by any CPU */
 	bool		extint_msg;	/* [x] an ExtINT message arrived */
-	bool		hw;		/* [v] the CPU delivers and ends interrupts while the guest runs */
+	bool		hw;		/* [v] the CPU delivers and ends interrupts while the guest runs; read by any CPU */
 	bool		eoi_stale;	/* [x] TMR changed: the EOIs to report are to be computed anew */
 	bool		lint0_nmi;	/* [v] LVT0 turns the PIT's line into NMIs */
 	u32		id;		/* [c] x2APIC id */
@@ -65,7 +67,7 @@ struct lapic_domain {
 	u32		turn;		/* [x] round robin of lowest-priority delivery */
 	/*
 	 * [c] The CPU may change the register page while the guest runs, and not in steps that others could
-	 * join in: requests of others wait in posted[] until the vCPU's own thread takes them.
+	 * join in: requests of others wait in posted[] until the vCPU's own thread takes them, or in pir.
 	 */
 	bool		posting;
 	unsigned long	edge_eoi[4];	/* [x] edge vectors whose EOI is reported too */
@@ -107,6 +109,8 @@ struct apic_msg {
 /* ---- provided by the surroundings ---- */
 /* IRR got a bit: kick. Any context. */
 void lapic_out_irq(struct lapic *a, u8 vector, bool level);
+/* pir got a bit: let the CPU take it, or wake. Any context. */
+void lapic_out_posted(struct lapic *a, u8 vector);
 void lapic_out_extint(struct lapic *a);		/* the PIC is to be asked: kick; any context */
 void lapic_out_recheck(struct lapic *a);	/* an interrupt became deliverable; no kick [v] */
 void lapic_out_lint0_nmi(struct lapic *a, bool on);	/* lint0_nmi changed [v] */
@@ -155,6 +159,7 @@ int lapic_accept(struct lapic *a, const struct apic_msg *m);
 int lapic_local_deliver(struct lapic *a, u32 lvt_reg);
 void lapic_error(struct lapic *a, u32 esr_bit);
 int lapic_highest_irr(const struct lapic *a);		/* vector or -1, whatever its priority */
+int lapic_highest_taken(const struct lapic *a);		/* of those in IRR itself, none that waits to get there [v] */
 int lapic_highest_isr(const struct lapic *a);		/* vector or -1 [v] */
 int lapic_ack(struct lapic *a);				/* pending vector into service, or -1 */
 void lapic_eoi(struct lapic *a);
@@ -171,7 +176,7 @@ bool lapic_eoi_is_silent(const struct lapic *a);
 bool lapic_vector_in_use(struct lapic *a, u8 vector);	/* in IRR or ISR; any context */
 void lapic_update_lint0(struct lapic *a);			/* LVT0 or the mode changed */
 
-/* Posted requests move to IRR. [v] */
+/* Requests that wait in posted[] or pir move to IRR. [v] */
 void lapic_take_posted(struct lapic *a);
 /* The CPU has ended @vector itself: report it to whoever waits for that. [v] */
 void lapic_eoi_done(struct lapic *a, u8 vector);

@@ -6,7 +6,11 @@
 
 static u32 posted_word(const struct lapic *a, unsigned int n)
 {
-	return READ_ONCE(a->posted[n / 2]) >> (n % 2 * 32);
+	u64 bits = READ_ONCE(a->posted[n / 2]);
+
+	if (unlikely(a->pir))
+		bits |= READ_ONCE(a->pir[n / 2]);
+	return bits >> (n % 2 * 32);
 }
 
 /*
@@ -14,19 +18,29 @@ static u32 posted_word(const struct lapic *a, unsigned int n)
  * sets an IRR bit sets the summary bit after it; the vCPU's own thread, which
  * alone clears, looks at the word once more after it has cleared the summary bit.
  */
-int lapic_highest_irr(const struct lapic *a)
+static __always_inline int highest_irr(const struct lapic *a, bool posted)
 {
 	unsigned long words = READ_ONCE(a->irr_words);
 
 	while (words) {
 		unsigned int n = __fls(words);
-		u32 bits = lapic_get(a, LAPIC_IRR + n * 0x10) | posted_word(a, n);
+		u32 bits = lapic_get(a, LAPIC_IRR + n * 0x10) | (posted ? posted_word(a, n) : 0);
 
 		if (likely(bits))
 			return n * 32 + __fls(bits);
 		words &= ~BIT(n);
 	}
 	return -1;
+}
+
+int lapic_highest_irr(const struct lapic *a)
+{
+	return highest_irr(a, true);
+}
+
+int lapic_highest_taken(const struct lapic *a)
+{
+	return highest_irr(a, false);
 }
 
 static bool word_in_use(const struct lapic *a, unsigned int n)
@@ -39,6 +53,12 @@ static void lapic_or(struct lapic *a, u32 reg, u32 bits)
 	lapic_put(a, reg, lapic_get(a, reg) | bits);
 }
 
+static u64 take_word(u64 *word)
+{
+	/* A full barrier: what the sender has done before is seen by the guest's handler. */
+	return READ_ONCE(*word) ? xchg(word, 0) : 0;
+}
+
 void lapic_take_posted(struct lapic *a)
 {
 	unsigned long words = READ_ONCE(a->irr_words);
@@ -47,10 +67,11 @@ void lapic_take_posted(struct lapic *a)
 
 	for (; words; words &= words - 1) {
 		n = __ffs(words) / 2;
-		if (!READ_ONCE(a->posted[n]))
+		bits = take_word(&a->posted[n]);
+		if (unlikely(a->pir))
+			bits |= take_word(&a->pir[n]);
+		if (!bits)
 			continue;
-		/* A full barrier: what the sender has done before is seen by the guest's handler. */
-		bits = xchg(&a->posted[n], 0);
 		lapic_or(a, LAPIC_IRR + n * 0x20, bits);
 		lapic_or(a, LAPIC_IRR + n * 0x20 + 0x10, bits >> 32);
 	}
@@ -155,20 +176,33 @@ static void set_tmr(struct lapic *a, u8 vector, bool level)
 	WRITE_ONCE(a->eoi_stale, true);
 }
 
-/* True: it waits already. */
-static bool post(struct lapic *a, u8 vector)
+/*
+ * May the CPU take the request while the guest runs? Not if its EOI is waited for: which EOIs exit is told to the CPU
+ * before an entry, and the request has to come behind that.
+ */
+static bool for_pir(const struct lapic *a, u8 vector, bool level)
 {
+	return unlikely(a->pir) && READ_ONCE(a->hw) && !level && !test_bit(vector, a->domain->edge_eoi);
+}
+
+/* True: it waits already. */
+static bool post(struct lapic *a, u8 vector, bool pir)
+{
+	unsigned long *posted = (unsigned long *)a->posted;
+
 	/* What this request is about comes before the look: who is about to take the old one sees it. */
 	smp_mb();
 	if (lapic_vec_test(a, LAPIC_IRR, vector))
 		return true;
-	return test_and_set_bit(vector, (unsigned long *)a->posted);
+	if (unlikely(pir))
+		return test_bit(vector, posted) || test_and_set_bit(vector, (unsigned long *)a->pir);
+	return test_and_set_bit(vector, posted);
 }
 
 int lapic_accept_fixed(struct lapic *a, u8 vector, bool level)
 {
+	bool was, pir = for_pir(a, vector, level);
 	unsigned int n = vector >> 5;
-	bool was;
 
 	if (unlikely(!READ_ONCE(a->sw_enabled)))
 		return -1;
@@ -178,7 +212,7 @@ int lapic_accept_fixed(struct lapic *a, u8 vector, bool level)
 	}
 	set_tmr(a, vector, level);
 	if (a->domain->posting)
-		was = post(a, vector);
+		was = post(a, vector, pir);
 	else
 		was = test_and_set_bit(vector & 31, lapic_word(a, LAPIC_IRR, vector));
 	/* The atomic above is a full barrier: the word before the summary. */
@@ -186,7 +220,10 @@ int lapic_accept_fixed(struct lapic *a, u8 vector, bool level)
 		set_bit(n, &a->irr_words);
 	if (was)
 		return 0;	/* who set it kicks */
-	lapic_out_irq(a, vector, level);
+	if (unlikely(pir))
+		lapic_out_posted(a, vector);
+	else
+		lapic_out_irq(a, vector, level);
 	return 1;
 }
 
@@ -333,5 +370,5 @@ bool lapic_eoi_is_silent(const struct lapic *a)
 bool lapic_vector_in_use(struct lapic *a, u8 vector)
 {
 	return lapic_vec_test(a, LAPIC_IRR, vector) || lapic_vec_test(a, LAPIC_ISR, vector) ||
-	       test_bit(vector, (const unsigned long *)a->posted);
+	       posted_word(a, vector >> 5) & BIT(vector & 31);
 }

@@ -41,6 +41,22 @@ void lapic_out_irq(struct lapic *a, u8 vector, bool level)
 	irqchip_kick(vcpu_of(a));
 }
 
+/*
+ * The vendor's call is a full barrier between pir and the looks at the sleeper and at hw. If the CPU has ceased to
+ * keep the registers no entry may take the request as it is: events are to be decided anew, as after a kick.
+ */
+void lapic_out_posted(struct lapic *a, u8 vector)
+{
+	struct x86_vcpu *vcpu = vcpu_of(a);
+
+	trace_kvm_apic_accept_irq(a->id, DM_FIXED, false, vector);
+	vendor_call_opt(notify_posted)(vcpu);
+	if (likely(READ_ONCE(a->hw)))
+		vcpu_wake(&vcpu->v);
+	else
+		irqchip_kick(vcpu);
+}
+
 void lapic_out_extint(struct lapic *a)
 {
 	irqchip_kick(vcpu_of(a));

@@ -101,8 +101,11 @@ static void set_eoi_exits(struct vmx_vcpu *vmx)
 /* Before each entry while it is on, interrupts off. */
 void vmx_apicv_prepare(struct vmx_vcpu *vmx)
 {
-	u16 status = keel_apic_to_hw(&vmx->x);
+	u16 status;
 
+	if (vmx_caps.posted)
+		vmx_posted_prepare(vmx);
+	status = keel_apic_to_hw(&vmx->x);
 	set_eoi_exits(vmx);
 	if (vmx->intr_status == status)
 		return;

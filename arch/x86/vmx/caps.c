@@ -105,12 +105,13 @@ static bool __init caps_controls(struct vmx_caps *c, const struct vmx_wants *w, 
 
 	/*
 	 * External interrupts are not acknowledged by the exit: they stay pending and the host takes
-	 * them by its own IDT when it enables interrupts.
+	 * them by its own IDT when it enables interrupts. Posted interrupts alone want it otherwise.
 	 */
 	if (!choose(&pin, PIN_BASED_EXT_INTR_MASK | PIN_BASED_NMI_EXITING | PIN_BASED_VIRTUAL_NMIS,
 		    0, &c->pin))
 		return refuse("this CPU has no virtual NMIs");
 	c->timer = w->timer && vmx_timer_usable(pin.may);
+	c->posted = w->posted && vmx_posted_usable(pin.may, exit.may);
 	if (!choose(&cpu, CPU_BASED_USE_TSC_OFFSETTING | CPU_BASED_UNCOND_IO_EXITING |
 		    CPU_BASED_USE_MSR_BITMAPS | CPU_BASED_RDPMC_EXITING |
 		    CPU_BASED_ACTIVATE_SECONDARY_CONTROLS,
@@ -236,6 +237,9 @@ int __init vmx_caps_init(const struct vmx_wants *w)
 	if (!caps_controls(c, w, basic & BASIC_TRUE_CTLS) || !caps_secondary(c, w) || !caps_ept(c, w))
 		return -EOPNOTSUPP;
 	c->apicv = w->apicv && vmx_apicv_usable(c);
+	c->posted &= c->apicv;
+	if (c->posted)
+		c->exit |= VM_EXIT_ACK_INTR_ON_EXIT;
 	caps_fixed_bits(c);
 	c->perf = boot_cpu_has(X86_FEATURE_ARCH_PERFMON);
 	c->tsc_aux = boot_cpu_has(X86_FEATURE_RDTSCP) || boot_cpu_has(X86_FEATURE_RDPID);

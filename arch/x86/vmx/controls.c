@@ -218,6 +218,7 @@ void vmx_update_intercepts(struct x86_vcpu *vcpu)
 		vmx->cr4_guest = cr4_guest;
 	}
 	vmx_apicv_update(vmx);
+	vmx_posted_update(vmx);
 	vmx->cpu_base = cpu_controls(vcpu);
 	vmx_apply_controls(vmx);
 	vmx_set_ctl(vmx, VC_CPU2, cpu2_controls(vmx));

@@ -37,6 +37,9 @@ MODULE_PARM_DESC(pml, "The dirty log by the CPU's page-modification logging; nee
 module_param_named(enable_apicv, want.apicv, bool, 0444);
 MODULE_PARM_DESC(enable_apicv, "The CPU keeps the guest's APIC registers and delivers its interrupts");
 
+module_param_named(posted_interrupts, want.posted, bool, 0444);
+MODULE_PARM_DESC(posted_interrupts, "For debugging, never run on hardware yet: the CPU takes interrupts of others without an exit; needs enable_apicv");
+
 static int nested;
 module_param(nested, int, 0444);
 MODULE_PARM_DESC(nested, "VMX for guests: not offered yet, always 0");
@@ -96,6 +99,7 @@ static int __init params_check(void)
 	want.timer = vmx_caps.timer;
 	want.pml = vmx_caps.pml;
 	want.apicv = vmx_caps.apicv;
+	want.posted = vmx_caps.posted;
 	if (!vmx_caps.ple)
 		vmx_ple_gap = 0;
 	return 0;

@@ -59,7 +59,7 @@ void vmx_timer_prepare(struct vmx_vcpu *vmx)
 	u64 now, left;
 
 	if (!vmx->timer_tsc) {
-		vmx_set_ctl(vmx, VC_PIN, vmx_caps.pin);
+		vmx_set_ctl(vmx, VC_PIN, vmx->pin_base);
 		return;
 	}
 	/* It stops at the first change of the bit at or behind the wanted time, not before that. */
@@ -68,5 +68,5 @@ void vmx_timer_prepare(struct vmx_vcpu *vmx)
 	left = left >= now ? left - now + 1 : 0;
 	/* Farther than it can count: an exit on the way does no harm. */
 	vmcs_write(VMX_PREEMPTION_TIMER_VALUE, min_t(u64, left, U32_MAX));
-	vmx_set_ctl(vmx, VC_PIN, vmx_caps.pin | PIN_BASED_VMX_PREEMPTION_TIMER);
+	vmx_set_ctl(vmx, VC_PIN, vmx->pin_base | PIN_BASED_VMX_PREEMPTION_TIMER);
 }

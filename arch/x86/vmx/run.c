@@ -6,7 +6,7 @@
 #include <asm/trapnr.h>
 #include "virt/compat/compat.h"
 #include "virt/compat/compat_x86.h"
-#include "virt/compat/host_nmi.h"
+#include "virt/compat/host_event.h"
 #include "arch/x86/vmx/vmx.h"
 
 static_assert(offsetof(struct vmx_entry, host_rsp) == ENTRY_RSP);
@@ -222,8 +222,17 @@ bool vmx_fast_exit(struct x86_vcpu *vcpu)
 	}
 }
 
+/* The exit acknowledges the interrupt only where posted interrupts are in use. Without VMX nothing is valid. */
+static void host_interrupt(void)
+{
+	u32 info = vmcs_read32(VM_EXIT_INTR_INFO);
+
+	if (info & INTR_INFO_VALID_MASK)
+		keel_host_interrupt(info & INTR_INFO_VECTOR_MASK);
+}
+
 /*
- * An interrupt that ended the guest was not acknowledged and is still pending; an NMI was handled right behind the exit. A
+ * An interrupt that ended the guest is still pending, as a rule; an NMI was handled right behind the exit. A
  * machine check is different: the exit consumed it.
  */
 void vmx_host_events(struct x86_vcpu *vcpu)
@@ -239,4 +248,6 @@ void vmx_host_events(struct x86_vcpu *vcpu)
 					 INTR_INFO_VECTOR_MASK)) ==
 		      (INTR_INFO_VALID_MASK | INTR_TYPE_HARD_EXCEPTION | X86_TRAP_MC))))
 		keel_host_machine_check();
+	else if (vmx_caps.posted && reason == EXIT_REASON_EXTERNAL_INTERRUPT)
+		host_interrupt();
 }

@@ -39,6 +39,8 @@ int vmx_vcpu_init(struct x86_vcpu *vcpu)
 		vmcs_free(&vmx->vmcs);
 		return -ENOMEM;
 	}
+	if (vmx_caps.posted)
+		vcpu->apic.lapic.pir = vmx->posted.pir;
 	vmx_vpid_get(vmx);
 	vmx->entry.spec.sw = vmx_caps.spec_ctrl;
 	vmx->last_cpu = -1;
@@ -63,7 +65,8 @@ void vmx_vcpu_destroy(struct x86_vcpu *vcpu)
 static void vmcs_init(struct vmx_vcpu *vmx)
 {
 	memset(vmx->ctl, 0xff, sizeof(vmx->ctl));
-	vmx_set_ctl(vmx, VC_PIN, vmx_caps.pin);
+	vmx->pin_base = vmx_caps.pin;
+	vmx_set_ctl(vmx, VC_PIN, vmx->pin_base);
 	vmx_set_ctl(vmx, VC_EXIT, vmx_caps.exit);
 	vmx_set_ctl(vmx, VC_ENTRY, vmx_caps.entry);
 	vmcs_write(PAGE_FAULT_ERROR_CODE_MASK, 0);
@@ -90,6 +93,7 @@ static void vmcs_init(struct vmx_vcpu *vmx)
 		vmcs_write(TSC_MULTIPLIER, vmx->tsc_mult);
 	vmx_pml_init(vmx);
 	vmx_apicv_init(vmx);
+	vmx_posted_init(vmx);
 	vmcs_write(TSC_OFFSET, 0);
 	vmcs_write(GUEST_IA32_DEBUGCTL, 0);
 	vmcs_write(GUEST_DR7, DR7_EMPTY);

@@ -46,6 +46,7 @@ struct vmx_caps {
 	bool	timer;		/* the preemption timer */
 	bool	pml;		/* page-modification logging */
 	bool	apicv;		/* the CPU may keep the APIC's registers (apicv.c) */
+	bool	posted;		/* and take requests of others while the guest runs (posted.c) */
 	bool	perf;		/* performance counters that the host's perf may use */
 	bool	perf_atomic;	/* entry and exit switch IA32_PERF_GLOBAL_CTRL */
 	bool	tsc_aux;	/* RDTSCP or RDPID exists */
@@ -57,7 +58,7 @@ extern struct vmx_caps vmx_caps;
 /* What module parameters allow to use. */
 struct vmx_wants {
 	bool	ept, vpid, unrestricted, vnmi;		/* 0: refused, Keel cannot do without */
-	bool	ept_ad, tpr_shadow, tsc_scaling, ple, timer, pml, apicv;
+	bool	ept_ad, tpr_shadow, tsc_scaling, ple, timer, pml, apicv, posted;
 };
 
 /* 0; -EOPNOTSUPP (said in the log): this CPU or its firmware does not offer what Keel needs. */
@@ -90,6 +91,19 @@ struct vmx_host {
 	struct desc_ptr gdt, idt;
 };
 
+/*
+ * Posted-interrupt descriptor (SDM 3C table 30-1). Locked accesses only: the CPU that runs the guest changes it at any
+ * time. What an IOMMU wants in it (SN, NV and NDST, bits 257 to 319) is 0: none posts here.
+ */
+struct vmx_posted_desc {
+	u64		pir[4];		/* requests */
+	unsigned long	control;	/* VMX_POSTED_ON */
+	u64		unused[3];
+} __aligned(64);
+static_assert(sizeof(struct vmx_posted_desc) == 64);
+
+#define VMX_POSTED_ON	0	/* bit of control: a notification is outstanding */
+
 /* Controls that the VMCS holds, to write what changes and nothing else. */
 enum { VC_PIN, VC_CPU, VC_CPU2, VC_EXIT, VC_ENTRY, VC_EXC, NR_VCS };
 
@@ -104,6 +118,7 @@ struct vmx_vcpu {
 	u64			eptp;
 
 	u32			ctl[NR_VCS];
+	u32			pin_base;	/* VC_PIN without the timer's bit */
 	u32			cpu_base;	/* slow-moving part of VC_CPU (controls.c) */
 	bool			irq_window;
 	bool			nmi_window;
@@ -128,6 +143,7 @@ struct vmx_vcpu {
 	u8			tpr;		/* in it, as it was before the entry */
 	bool			apicv;		/* the APIC's own page is in the VMCS instead */
 	u16			intr_status;	/* GUEST_INTR_STATUS in the VMCS */
+	struct vmx_posted_desc	posted;
 	u64			*pml;		/* page of addresses written to (pml.c), or NULL */
 
 	/* Of the last exit. */
@@ -234,6 +250,13 @@ void vmx_apicv_exited(struct vmx_vcpu *vmx);
 verdict_t vmx_exit_eoi(struct x86_vcpu *vcpu);
 verdict_t vmx_exit_apic_write(struct x86_vcpu *vcpu);
 verdict_t vmx_exit_apic_access(struct x86_vcpu *vcpu);
+
+/* posted.c */
+bool vmx_posted_usable(u32 pin_may, u32 exit_may);
+void vmx_posted_init(struct vmx_vcpu *vmx);
+void vmx_posted_update(struct vmx_vcpu *vmx);
+void vmx_posted_prepare(struct vmx_vcpu *vmx);
+void vmx_notify_posted(struct x86_vcpu *vcpu);
 
 /* controls.c */
 int vmx_bitmaps_alloc(void);

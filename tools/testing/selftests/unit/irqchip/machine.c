@@ -38,6 +38,11 @@ void lapic_out_irq(struct lapic *a, u8 vector, bool level)
 	cpu_of(a)->irq_level = level;
 }
 
+void lapic_out_posted(struct lapic *a, u8 vector)
+{
+	cpu_of(a)->notes++;
+}
+
 void lapic_out_extint(struct lapic *a)
 {
 	cpu_of(a)->extints++;

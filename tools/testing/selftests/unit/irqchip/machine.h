@@ -15,7 +15,7 @@ struct cpu {
 	struct lapic	a;		/* first */
 	u8		*regs;
 	u64		timer;		/* armed for, 0: not */
-	u32		irqs, extints, rechecks, nmis, inits, sipis, eois, fires, arms;
+	u32		irqs, extints, rechecks, nmis, inits, sipis, eois, fires, arms, notes;
 	u8		irq_vector, sipi_vector, eoi_vector;
 	bool		irq_level, eoi_level;
 };

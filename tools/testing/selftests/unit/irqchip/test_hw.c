@@ -5,6 +5,7 @@
  * over at any time.
  */
 #include <stdlib.h>
+#include <string.h>
 #include "machine.h"
 #include "unit.h"
 
@@ -39,6 +40,7 @@ static int page_top(struct lapic *a, u32 reg)
 /* ---- the CPU (SDM 3C 30.1.3, 30.1.4, 30.2) ---- */
 
 static int rvi, svi;
+static u64 eoi_exits[4];	/* EOI-exit bitmap */
 
 static void cpu_ppr(struct lapic *a)
 {
@@ -69,11 +71,31 @@ static void cpu_eoi(struct lapic *a)
 	ok(top(serving) == svi, "ends %#x, expected %#x", svi, top(serving));
 	serving[svi] = false;
 	word_set(a, LAPIC_ISR, svi, false);
-	if (lapic_vec_test(a, LAPIC_TMR, svi))
+	if (eoi_exits[svi / 64] >> (svi % 64) & 1)
 		lapic_eoi_done(a, svi);
+	else if (a->pir)
+		ok(!lapic_vec_test(a, LAPIC_TMR, svi), "the EOI of %#x is missed", svi);
 	svi = page_top(a, LAPIC_ISR);
 	svi = svi < 0 ? 0 : svi;
 	cpu_ppr(a);
+}
+
+/* The notification has come (SDM 3C 30.6). */
+static void cpu_notified(struct lapic *a)
+{
+	u64 bits;
+	int n;
+
+	for (n = 0; a->pir && n < 4; n++) {
+		bits = a->pir[n];
+		a->pir[n] = 0;
+		for (; bits; bits &= bits - 1) {
+			int v = n * 64 + __builtin_ctzll(bits);
+
+			word_set(a, LAPIC_IRR, v, true);
+			rvi = v > rvi ? v : rvi;
+		}
+	}
 }
 
 static void cpu_self_ipi(struct lapic *a, u8 v)
@@ -87,16 +109,31 @@ static void cpu_self_ipi(struct lapic *a, u8 v)
 
 static int seen_rvi, seen_svi;
 
+static void set_hw(struct lapic *a, bool on)
+{
+	if (a->hw == on)
+		return;
+	a->hw = on;
+	lapic_recount(a);
+	a->eoi_stale = true;
+}
+
 static void enter(struct lapic *a)
 {
 	int irr, isr;
 
 	lapic_take_posted(a);
-	irr = lapic_highest_irr(a);
+	irr = lapic_highest_taken(a);
 	isr = lapic_highest_isr(a);
 	rvi = seen_rvi = irr < 0 ? 0 : irr;
 	svi = seen_svi = isr < 0 ? 0 : isr;
 	cpu_ppr(a);
+	if (!a->eoi_stale)
+		return;
+	a->eoi_stale = false;
+	for (irr = 0; irr < 8; irr += 2)
+		eoi_exits[irr / 2] = lapic_get(a, LAPIC_TMR + irr * 16) |
+				     (u64)lapic_get(a, LAPIC_TMR + irr * 16 + 16) << 32;
 }
 
 static void leave(struct lapic *a)
@@ -112,16 +149,28 @@ static void leave(struct lapic *a)
 	   top(wanted), page_top(a, LAPIC_IRR), a->irr_words);
 }
 
-static void post(struct lapic *a)
+/* True: the guest has to be left for it. */
+static bool post(struct lapic *a)
 {
 	u8 v = 16 + rnd() % 240;
-	bool was = wanted[v];
-	u32 irqs = m.cpu[0].irqs;
-	int ret = lapic_accept_fixed(a, v, rnd() & 1);
+	bool was = wanted[v], level = rnd() & 1, direct;
+	u32 irqs = m.cpu[0].irqs, notes = m.cpu[0].notes;
+	int ret;
+
+	/* With one vector for both, what waits decides; when the CPU may have it already nobody could. */
+	if (was && a->pir)
+		level = lapic_vec_test(a, LAPIC_TMR, v);
+	direct = a->pir && a->hw && !level;
+	/* What waits where the CPU may take it is no reason not to kick. */
+	if (a->pir && !direct)
+		was &= !(a->pir[v / 64] >> (v % 64) & 1);
+	ret = lapic_accept_fixed(a, v, level);
 
 	ok(ret == (was ? 0 : 1), "%#x: %d, waiting %d", v, ret, was);
-	ok(m.cpu[0].irqs - irqs == (was ? 0 : 1), "one kick for each that is new");
+	ok(m.cpu[0].irqs - irqs == (was || direct ? 0 : 1), "one kick for each that is new");
+	ok(m.cpu[0].notes - notes == (was || !direct ? 0 : 1), "or one notification");
 	wanted[v] = true;
+	return !direct;
 }
 
 /* The guest runs: with interrupts on or off, and others go on posting. */
@@ -144,12 +193,14 @@ static void guest(struct lapic *a)
 			break;
 		case 4:
 			/* Posted meanwhile: the kick ends the run before the CPU hears of it. */
-			leave(a);
-			post(a);
-			enter(a);
+			if (post(a)) {
+				leave(a);
+				enter(a);
+			}
 			break;
 		default:
 			/* Interrupts on. */
+			cpu_notified(a);
 			cpu_deliver(a);
 		}
 	}
@@ -183,16 +234,23 @@ static void software(struct lapic *a)
 	}
 }
 
-static void check_page(void)
+static void check_page(u64 *pir)
 {
 	unsigned int i;
 
-	unit_case("hardware keeps the register page: every request once, by priority");
+	unit_case(pir ? "and takes posted requests: every EOI that somebody waits for exits" :
+			"hardware keeps the register page: every request once, by priority");
 	machine_init(1, NULL, true);
 	m.domain.posting = true;
+	lapic(0)->pir = pir;
+	lapic(0)->eoi_stale = true;
+	memset(wanted, 0, sizeof(wanted));
+	memset(serving, 0, sizeof(serving));
 	rnd_seed(5);
 	for (i = 0; i < 200000; i++) {
+		set_hw(lapic(0), rnd() % 8);
 		software(lapic(0));
+		set_hw(lapic(0), true);
 		enter(lapic(0));
 		guest(lapic(0));
 		leave(lapic(0));
@@ -275,9 +333,49 @@ static void check_wrote(void)
 	machine_free();
 }
 
+/* Where they wait, and that everybody who looks at IRR sees them. */
+static void check_pir(void)
+{
+	struct kvm_lapic_state s;
+	u64 pir[4] = {};
+	struct lapic *a;
+
+	unit_case("requests that the CPU may take itself");
+	machine_init(1, NULL, true);
+	m.domain.posting = true;
+	a = lapic(0);
+	a->pir = pir;
+	lapic_accept_fixed(a, 0x41, false);
+	ok(!pir[1] && m.cpu[0].irqs == 1, "none while the CPU does not keep the registers");
+	a->hw = true;
+	ok(lapic_accept_fixed(a, 0x51, false) == 1 && pir[1] == 1ull << 17, "an edge");
+	ok(m.cpu[0].irqs == 1 && m.cpu[0].notes == 1, "a notification and no kick");
+	ok(!lapic_accept_fixed(a, 0x51, false) && !lapic_accept_fixed(a, 0x41, false) &&
+	   m.cpu[0].notes == 1, "once");
+	ok(lapic_accept_fixed(a, 0x61, true) == 1 && pir[1] == 1ull << 17 && m.cpu[0].irqs == 2,
+	   "no level");
+	m.domain.edge_eoi[1] = 1ull << 49;
+	ok(lapic_accept_fixed(a, 0x71, false) == 1 && pir[1] == 1ull << 17 && m.cpu[0].irqs == 3,
+	   "no edge whose EOI is waited for");
+	lapic_accept_fixed(a, 0xf1, false);
+	ok(lapic_pending(a) == 0xf1 && lapic_vector_in_use(a, 0xf1), "pending");
+	ok(lapic_highest_taken(a) < 0, "but not in the page yet");
+	lapic_get_state(a, &s);
+	ok(s.regs[LAPIC_IRR + 0x72] == 2 && !pir[3] && !pir[1], "in the state");
+	ok(lapic_highest_taken(a) == 0xf1, "and in the page");
+	lapic_accept_fixed(a, 0x81, false);
+	lapic_reset(a, true, true, false);
+	ok(lapic_highest_irr(a) < 0 && !pir[2], "INIT drops them");
+	machine_free();
+}
+
 int main(void)
 {
-	check_page();
+	u64 pir[4] = {};
+
+	check_page(NULL);
+	check_page(pir);
+	check_pir();
 	check_state();
 	check_wrote();
 	return unit_done();
