@@ -57,6 +57,12 @@ void event_get(struct x86_vcpu *vcpu, struct kvm_vcpu_events *e)
 	}
 }
 
+/* Without the flag the field means nothing. */
+static bool exception_pending(const struct kvm_vcpu_events *e)
+{
+	return (e->flags & KVM_VCPUEVENT_VALID_PAYLOAD) && e->exception.pending;
+}
+
 static bool events_valid(struct x86_vcpu *vcpu, const struct kvm_vcpu_events *e)
 {
 	struct x86_vm *vm = vcpu_vm(vcpu);
@@ -69,11 +75,7 @@ static bool events_valid(struct x86_vcpu *vcpu, const struct kvm_vcpu_events *e)
 		known |= KVM_VCPUEVENT_VALID_TRIPLE_FAULT;
 	if (e->flags & ~known)
 		return false;
-	if (e->flags & KVM_VCPUEVENT_VALID_PAYLOAD) {
-		if (e->exception.pending && e->exception.injected)
-			return false;
-	}
-	if ((e->exception.injected || e->exception.pending) &&
+	if ((e->exception.injected || exception_pending(e)) &&
 	    (e->exception.nr > 31 || e->exception.nr == 2))
 		return false;
 	if (e->flags & KVM_VCPUEVENT_VALID_SHADOW && e->interrupt.shadow & ~3)
@@ -83,16 +85,17 @@ static bool events_valid(struct x86_vcpu *vcpu, const struct kvm_vcpu_events *e)
 
 static void set_exception(struct x86_vcpu *vcpu, const struct kvm_vcpu_events *e)
 {
-	bool payload = e->flags & KVM_VCPUEVENT_VALID_PAYLOAD;
+	bool pending = exception_pending(e);
 
+	/* There is one at a time: who gives both means the one that is still to be delivered. */
 	vcpu->ev.exc = (struct x86_exception){
-		.injected = e->exception.injected,
-		.pending = payload && e->exception.pending,
+		.injected = e->exception.injected && !pending,
+		.pending = pending,
 		.vector = e->exception.nr,
 		.has_error = e->exception.has_error_code,
 		.error_code = e->exception.error_code,
-		.has_payload = payload && e->exception_has_payload,
-		.payload = payload ? e->exception_payload : 0,
+		.has_payload = pending && e->exception_has_payload,
+		.payload = e->exception_payload,
 	};
 }
 

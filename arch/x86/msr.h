@@ -27,6 +27,7 @@ struct vcpu_msrs {
 	u64	arch_capabilities;
 	u64	power_ctl;		/* kept for the guest, without effect */
 	u64	ucode_rev;
+	u64	smi_count;
 	u64	hwcr;
 	u64	tsc_aux;		/* the guest's value; the vendor loads it */
 	u64	spec_ctrl;		/* same */

@@ -94,6 +94,32 @@ int msr_fsb_freq_get(struct x86_vcpu *vcpu, const struct msr_row *row, u32 index
 	return 0;
 }
 
+/*
+ * An L2 cache that is there and switched on. What is written is forgotten and not looked at:
+ * Windows XP sets a bit that is reserved.
+ */
+int msr_bbl_cr_ctl3_get(struct x86_vcpu *vcpu, const struct msr_row *row, u32 index, u64 *val,
+			bool host)
+{
+	*val = 0xbe702111;
+	return 0;
+}
+
+/* As firmware leaves it: Linux would warn of another value, and write this one. */
+int msr_k7_clk_ctl_get(struct x86_vcpu *vcpu, const struct msr_row *row, u32 index, u64 *val,
+		       bool host)
+{
+	*val = 0x20000000;
+	return 0;
+}
+
+/* There is no window for configuration space: it can only be switched off. */
+int msr_mmio_conf_set(struct x86_vcpu *vcpu, const struct msr_row *row, u32 index, u64 val,
+		      bool host)
+{
+	return val != 0;
+}
+
 int msr_hwcr_set(struct x86_vcpu *vcpu, const struct msr_row *row, u32 index, u64 val, bool host)
 {
 	return msr_field_set(vcpu, row, index, val & ~HWCR_IGNORED, host);

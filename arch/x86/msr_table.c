@@ -92,7 +92,6 @@ static int mce_row_set(struct x86_vcpu *vcpu, const struct msr_row *row, u32 ind
 #define FIELD(name)	(offsetof(struct vcpu_msrs, name))
 #define ONE(index)	.first = (index), .last = (index)
 #define MSR_MISC_FEATURES	0x140
-#define MSR_BBL_CR_CTL3		0x119
 #define MSR_HWCR		0xc0010015
 #define MSR_SYSCFG		0xc0010010
 #define MSR_INT_PENDING		0xc0010055
@@ -115,6 +114,8 @@ const struct msr_row msr_table[] = {
 	{ ONE(MSR_IA32_APICBASE), .get = msr_apic_base_get, .set = msr_apic_base_set },
 	{ ONE(MSR_IA32_EBL_CR_POWERON) },
 	{ ONE(MSR_EBC_FREQUENCY_ID), .get = msr_ebc_frequency_get, .set = msr_no_set },
+	{ ONE(MSR_SMI_COUNT), .get = msr_field_get, .set = msr_field_host_set,
+	  .field = FIELD(smi_count), .writable = U64_MAX, .listed = yes },
 	{ ONE(MSR_IA32_TSC_ADJUST), .get = msr_tsc_adjust_get, .set = msr_tsc_adjust_set,
 	  .listed = yes },
 	{ ONE(MSR_IA32_SPEC_CTRL), .get = msr_spec_ctrl_get, .set = msr_spec_ctrl_set,
@@ -130,7 +131,7 @@ const struct msr_row msr_table[] = {
 	{ ONE(MSR_IA32_ARCH_CAPABILITIES), .get = msr_arch_cap_get, .set = msr_field_host_set,
 	  .field = FIELD(arch_capabilities), .writable = U64_MAX, .listed = yes },
 	{ ONE(MSR_IA32_FLUSH_CMD), .get = msr_no_get, .set = msr_flush_cmd_set },
-	{ ONE(MSR_BBL_CR_CTL3), .set = msr_no_set },
+	{ ONE(MSR_IA32_BBL_CR_CTL3), .get = msr_bbl_cr_ctl3_get },
 	{ ONE(MSR_MISC_FEATURES), .get = msr_field_get, .set = msr_misc_features_set,
 	  .field = FIELD(misc_features), .listed = yes },
 	{ .first = MSR_IA32_SYSENTER_CS, .last = MSR_IA32_SYSENTER_EIP, .get = msr_syscall_get,
@@ -140,6 +141,7 @@ const struct msr_row msr_table[] = {
 	  .set = mce_row_set, .listed = yes },
 	{ .first = MSR_P6_EVNTSEL0, .last = MSR_P6_EVNTSEL1 },
 	{ ONE(MSR_IA32_PERF_STATUS), .get = msr_perf_status_get, .set = msr_no_set },
+	{ ONE(MSR_IA32_PERF_CTL), .set = msr_no_set },
 	{ ONE(MSR_IA32_MISC_ENABLE), .get = msr_field_get, .set = msr_misc_enable_set,
 	  .field = FIELD(misc_enable), .listed = yes },
 	{ ONE(MSR_IA32_DEBUGCTLMSR), .get = msr_field_get, .set = msr_field_set,
@@ -187,10 +189,11 @@ const struct msr_row msr_table[] = {
 	{ ONE(MSR_SYSCFG) },
 	{ ONE(MSR_HWCR), .get = msr_field_get, .set = msr_hwcr_set, .field = FIELD(hwcr),
 	  .writable = HWCR_KNOWN, .listed = yes },
+	{ ONE(MSR_K7_CLK_CTL), .get = msr_k7_clk_ctl_get },
 	{ ONE(MSR_AMD64_NB_CFG) },
 	{ ONE(MSR_AMD64_PATCH_LOADER), .get = msr_no_get },
 	{ ONE(MSR_INT_PENDING), .set = msr_no_set },
-	{ ONE(MSR_FAM10H_MMIO_CONF_BASE), .set = msr_no_set },
+	{ ONE(MSR_FAM10H_MMIO_CONF_BASE), .set = msr_mmio_conf_set },
 	{ .first = MSR_TSEG_ADDR, .last = MSR_TSEG_MASK, .set = msr_no_set },
 	{ ONE(MSR_AMD64_OSVW_ID_LENGTH), .get = msr_osvw_get, .set = msr_field_host_set,
 	  .field = FIELD(osvw_length), .writable = U64_MAX, .listed = msr_has_osvw },

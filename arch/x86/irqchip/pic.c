@@ -172,8 +172,9 @@ static void write_icw1(struct pic *pic, unsigned int chip, u8 val)
 	s->priority_add = 0;
 	s->poll = 0;
 	s->init_state = 1;
-	/* The edge sense circuit is reset: a line must fall and rise again. */
+	/* The edge sense circuit is reset: a line that was up is not known to be, and may rise. */
 	s->irr &= s->elcr;
+	s->last_irr = 0;
 	for (pin = 0; pin < 8; pin++) {
 		if ((s->isr | edge_irr) & BIT(pin))
 			end_service(pic, chip, pin);

@@ -123,6 +123,8 @@ TEST(creation_rules)
 	vm_destroy(&vm);
 }
 
+static volatile uint8_t icw1;
+
 static void guest_pic(void)
 {
 	guest_handlers[0x21] = pic_handler;
@@ -161,6 +163,58 @@ TEST_F(irqchip, pic_through_lint0)
 	EXPECT_EQ(0, irq_line(&self->vm, 1, 0));
 	vcpu_expect(self->vcpu, MSG_DONE);
 	EXPECT_EQ(2, count[0x21]);
+}
+
+static void guest_pic_again(void)
+{
+	guest_outb(0x4d0, 0x20);		/* line 5: level */
+	for (;;) {
+		guest_outb(0x20, icw1);
+		guest_outb(0x21, 0x20);
+		guest_outb(0x21, 4);
+		if (icw1 & 1)
+			guest_outb(0x21, 1);
+		guest_outb(0x21, 0xff);
+		guest_sync(1);
+	}
+}
+
+/* What the master has of lines 1 and 5: their requests, and above those the levels it has seen. */
+static unsigned int pic_lines(struct test_vm *vm)
+{
+	struct kvm_irqchip chip = { .chip_id = KVM_IRQCHIP_PIC_MASTER };
+
+	if (ioctl(vm->fd, KVM_GET_IRQCHIP, &chip))
+		return ~0;
+	return (chip.chip.pic.irr & 0x22) | (chip.chip.pic.last_irr & 0x22) << 8;
+}
+
+/* ICW1 resets the edge sense: the request of an edge is dropped, and a line that is up may rise again. */
+TEST_F(irqchip, pic_initialised_with_lines_up)
+{
+	static const uint8_t with_and_without_icw4[] = { 0x11, 0x10 };
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		icw1 = with_and_without_icw4[i];
+		vcpu_start(self->vcpu, guest_pic_again);
+		vcpu_expect(self->vcpu, MSG_SYNC);
+		EXPECT_EQ(0, pic_lines(&self->vm));
+		EXPECT_EQ(0, irq_line(&self->vm, 1, 1));
+		EXPECT_EQ(0, irq_line(&self->vm, 5, 1));
+		EXPECT_EQ(0x2222, pic_lines(&self->vm));
+		vcpu_expect(self->vcpu, MSG_SYNC);
+		EXPECT_EQ(0x0020, pic_lines(&self->vm));
+		EXPECT_EQ(0, irq_line(&self->vm, 1, 1));
+		EXPECT_EQ(0x0222, pic_lines(&self->vm));
+		EXPECT_EQ(0, irq_line(&self->vm, 5, 1));
+		EXPECT_EQ(0x2222, pic_lines(&self->vm));
+		EXPECT_EQ(0, irq_line(&self->vm, 1, 0));
+		EXPECT_EQ(0, irq_line(&self->vm, 5, 0));
+		EXPECT_EQ(0x0002, pic_lines(&self->vm));
+		vcpu_expect(self->vcpu, MSG_SYNC);
+		EXPECT_EQ(0, pic_lines(&self->vm));
+	}
 }
 
 static void guest_ioapic(void)

@@ -266,6 +266,84 @@ TEST_F(msrs, not_canonical)
 	vcpu_expect(self->v, MSG_DONE);
 }
 
+/* Which of the values below can be written: a bit for each. */
+#define NOTHING	0
+#define ZERO	1
+#define ANY	7
+static const uint64_t written[] = { 0, 1 << 19, ~0ull };
+
+/* Those that say the same to every guest, whatever is written. */
+static const struct { uint32_t index; bool absent; uint64_t val; uint8_t host, guest; } fixed[] = {
+	{ 0x17, 0, 0, NOTHING, NOTHING },		/* IA32_PLATFORM_ID */
+	{ 0x2c, 0, 1 << 24, NOTHING, NOTHING },		/* MSR_EBC_FREQUENCY_ID */
+	{ 0x33, 1, 0, NOTHING, NOTHING },
+	{ 0x34, 0, 0, ANY, NOTHING },			/* MSR_SMI_COUNT */
+	{ 0xcd, 0, 3, NOTHING, NOTHING },		/* MSR_FSB_FREQ */
+	{ 0x119, 1, 0, NOTHING, NOTHING },		/* P6: BBL_CR_CTL */
+	{ 0x11e, 0, 0xbe702111, ANY, ANY },		/* BBL_CR_CTL3: Windows XP writes it */
+	{ 0x198, 0, 0x400000003e8, NOTHING, NOTHING },	/* IA32_PERF_STATUS */
+	{ 0x199, 0, 0, NOTHING, NOTHING },		/* IA32_PERF_CTL */
+	{ 0x606, 0, 0, NOTHING, NOTHING },		/* MSR_RAPL_POWER_UNIT */
+	{ 0x611, 0, 0, NOTHING, NOTHING },
+	{ 0xc001001b, 0, 0x20000000, ANY, ANY },	/* K7's CLK_CTL */
+	{ 0xc001001f, 0, 0, ANY, ANY },			/* NB_CFG */
+	{ 0xc0010055, 0, 0, NOTHING, NOTHING },		/* interrupt pending */
+	{ 0xc0010058, 0, 0, ZERO, ZERO },		/* MMIO configuration base */
+	{ 0xc0010112, 0, 0, NOTHING, NOTHING },		/* SMM's TSeg */
+	{ 0xc0011022, 0, 0, ANY, ANY },			/* DC_CFG */
+};
+
+#define NR_FIXED	(sizeof(fixed) / sizeof(fixed[0]))
+static volatile uint64_t fixed_read[NR_FIXED], fixed_again[NR_FIXED];
+static volatile uint8_t fixed_there[NR_FIXED], fixed_written[NR_FIXED];
+
+static void guest_fixed(void)
+{
+	uint64_t i, k;
+
+	for (i = 0; i < NR_FIXED; i++) {
+		fixed_there[i] = RDMSR(fixed[i].index) == -1;
+		if (fixed_there[i])
+			fixed_read[i] = guest_rdmsr(fixed[i].index);
+		for (k = 0; k < 3; k++)
+			if (WRMSR(fixed[i].index, written[k]) == -1)
+				fixed_written[i] |= 1 << k;
+		if (fixed_there[i])
+			fixed_again[i] = guest_rdmsr(fixed[i].index);
+	}
+	guest_done();
+}
+
+TEST_F(msrs, fixed_ones)
+{
+	uint64_t val, kept;
+	uint32_t i, k;
+	uint8_t host;
+
+	vcpu_start(self->v, guest_fixed);
+	vcpu_expect(self->v, MSG_DONE);
+	for (i = 0; i < NR_FIXED; i++) {
+		EXPECT_EQ(!fixed[i].absent, fixed_there[i]) TH_LOG("%#x", fixed[i].index);
+		EXPECT_EQ(fixed[i].val, fixed_read[i]) TH_LOG("%#x", fixed[i].index);
+		EXPECT_EQ(fixed[i].val, fixed_again[i]) TH_LOG("%#x", fixed[i].index);
+		EXPECT_EQ(fixed[i].guest, fixed_written[i]) TH_LOG("%#x", fixed[i].index);
+		val = 0;
+		EXPECT_EQ(!fixed[i].absent, get_msr(self->v->fd, fixed[i].index, &val))
+			TH_LOG("%#x", fixed[i].index);
+		EXPECT_EQ(fixed[i].val, val) TH_LOG("%#x", fixed[i].index);
+		host = 0;
+		for (k = 0; k < 3; k++)
+			if (set_msr(self->v->fd, fixed[i].index, written[k]) == 1)
+				host |= 1 << k;
+		EXPECT_EQ(fixed[i].host, host) TH_LOG("%#x", fixed[i].index);
+		val = 0;
+		get_msr(self->v->fd, fixed[i].index, &val);
+		/* Only the VMM counts SMIs: the count of another host. */
+		kept = fixed[i].index == 0x34 ? written[2] : fixed[i].val;
+		EXPECT_EQ(kept, val) TH_LOG("%#x", fixed[i].index);
+	}
+}
+
 static const struct { uint32_t index; uint64_t host, guest; } values[] = {
 	{ SYSENTER_CS, 0x10, 0x18 }, { 0x175, 0x1000, 0xffff888000001000 },
 	{ 0x176, 0x2000, 0x81000000 }, { 0xc0000081, 0x23001000000000, 0x1b000800000000 },

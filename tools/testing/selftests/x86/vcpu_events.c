@@ -102,6 +102,45 @@ TEST_F(vcpu_events, exception_payload)
 	EXPECT_EQ(0, b.exception.pending);
 }
 
+/* A pending exception wins over an injected one, only it has a payload, and a vector counts only with either. */
+TEST_F(vcpu_events, pending_and_injected)
+{
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_EXCEPTION_PAYLOAD, .args = { 1 } };
+	struct kvm_vcpu_events e, b;
+	unsigned int flag, nr, i;
+	int fd = self->v->fd;
+
+	ASSERT_EQ(0, ioctl(self->vm.fd, KVM_ENABLE_CAP, &cap));
+	ASSERT_EQ(0, ioctl(fd, KVM_GET_VCPU_EVENTS, &e));
+	e.exception.has_error_code = 1;
+	e.exception.error_code = 2;
+	e.exception_has_payload = 1;
+	e.exception_payload = 0x123456;
+	for (i = 0; i < 16; i++) {
+		e.exception.injected = i & 1;
+		e.exception.pending = i >> 1 & 1;
+		flag = i >> 2 & 1;
+		nr = i & 8 ? 32 : 14;
+		e.flags = flag ? KVM_VCPUEVENT_VALID_PAYLOAD : 0;
+		e.exception.nr = nr;
+		if (nr == 32 && (e.exception.injected || (flag && e.exception.pending))) {
+			EXPECT_ERR(EINVAL, ioctl(fd, KVM_SET_VCPU_EVENTS, &e));
+			continue;
+		}
+		ASSERT_EQ(0, ioctl(fd, KVM_SET_VCPU_EVENTS, &e)) TH_LOG("%u", i);
+		ASSERT_EQ(0, ioctl(fd, KVM_GET_VCPU_EVENTS, &b));
+		EXPECT_EQ(flag && e.exception.pending, b.exception.pending) TH_LOG("%u", i);
+		EXPECT_EQ(e.exception.injected && !b.exception.pending, b.exception.injected)
+			TH_LOG("%u", i);
+		EXPECT_EQ(b.exception.pending, b.exception_has_payload) TH_LOG("%u", i);
+		EXPECT_EQ(nr, b.exception.nr);
+		EXPECT_EQ(1, b.exception.has_error_code);
+		EXPECT_EQ(2, b.exception.error_code);
+		EXPECT_EQ(0x123456, b.exception_payload);
+		EXPECT_TRUE(b.flags & KVM_VCPUEVENT_VALID_PAYLOAD);
+	}
+}
+
 static volatile uint64_t order[4], nr_order;
 
 static void on_event(struct guest_frame *f)

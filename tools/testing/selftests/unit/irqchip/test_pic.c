@@ -182,6 +182,15 @@ static void check_init_sequences(void)
 		}
 	}
 	setup(0x01);
+	pic_write(P, 0x4d0, 0x20);
+	irq(3, true);
+	irq(5, true);
+	pic_write(P, 0x20, 0x11);
+	ok(P->chip[0].s.irr == 1 << 5, "the request of a level stays, that of an edge does not");
+	ok(P->chip[0].s.last_irr == 0, "the levels that were seen are forgotten");
+	ok(irq(3, true) == 1 && P->chip[0].s.irr == (1 << 3 | 1 << 5), "a line that was up rises");
+	machine_free();
+	setup(0x01);
 	pic_write(P, 0x20, 0x10);
 	pic_write(P, 0x21, 0x47);
 	pic_write(P, 0x21, 0x04);
