@@ -204,8 +204,20 @@ static void guest_triple(void)
 
 TEST_F(exits, triple_fault)
 {
+	struct kvm_vcpu_events e;
+	struct kvm_regs r;
+
 	vcpu_start(self->vcpu, guest_triple);
 	run(_metadata, self->vcpu, KVM_EXIT_SHUTDOWN);
+	/* Nothing of what led here waits to be delivered. */
+	ASSERT_EQ(0, ioctl(self->vcpu->fd, KVM_GET_VCPU_EVENTS, &e));
+	EXPECT_EQ(0, e.exception.injected | e.exception.pending | e.interrupt.injected | e.nmi.injected);
+	if (host_is_intel())
+		return;
+	/* AMD-V leaves an undefined state behind: it is that of an INIT. */
+	ASSERT_EQ(0, ioctl(self->vcpu->fd, KVM_GET_REGS, &r));
+	EXPECT_EQ(0xfff0, r.rip);
+	EXPECT_EQ(2, r.rflags);
 }
 
 /* Pending I/O is completed by a KVM_RUN that returns for immediate_exit. */
