@@ -183,7 +183,10 @@ static void guest_breakpoint(void)
 	guest_sync(count);
 }
 
-/* A fault: RIP at the instruction, RF in the flags that are pushed, and what was in DR6 is kept. */
+/*
+ * A fault: RIP at the instruction, and what was in DR6 is kept. RF in the flags that are pushed is for the handler to
+ * set, unlike with all other faults (SDM 3B 17.3.1.1).
+ */
 TEST_F(traps, instruction_breakpoint)
 {
 	if (under_tcg())
@@ -192,7 +195,8 @@ TEST_F(traps, instruction_breakpoint)
 	EXPECT_EQ(0, vcpu_expect(self->v, MSG_SYNC));
 	EXPECT_EQ(1, vcpu_expect(self->v, MSG_SYNC));
 	EXPECT_EQ((uintptr_t)breakpoint, rip);
-	EXPECT_EQ(RF, rflags & RF);
+	if (host_is_intel())
+		EXPECT_EQ(0, rflags & RF);
 	EXPECT_EQ(B3 | BS, dr6 & CAUSES);
 	EXPECT_EQ(dr6, saved_dr6(self->v));
 }

@@ -188,15 +188,15 @@ static int put_host_ldt(void)
 
 static struct after { long ret; uint64_t fs, gs; uint16_t sel[4]; } after;
 static uint64_t own_fs, own_fd;
-static uint32_t own_ds __attribute__((used)), own_es __attribute__((used));
+static uint32_t own_ds, own_es;
 
 /*
- * KVM_RUN with selectors of the LDT in FS and GS, and in DS and ES. In one piece: FS is the C library's, which must not be
- * needed in between, and so is the stack's use of anything but registers and static data.
+ * KVM_RUN with selectors of the LDT in FS and GS, and in DS and ES. In one piece: FS is the C library's, and nothing
+ * of it may be needed in between.
  */
 static __attribute__((noinline)) void run_on_the_ldt(void)
 {
-	__asm__ volatile("movl own_ds, %%eax; movl %%eax, %%ds; movl own_es, %%eax; movl %%eax, %%es\n\t"
+	__asm__ volatile("movl %[own_ds], %%eax; movl %%eax, %%ds; movl %[own_es], %%eax; movl %%eax, %%es\n\t"
 			 "movl $0xf, %%eax; movl %%eax, %%fs; movl $0x17, %%eax; movl %%eax, %%gs\n\t"
 			 "movl %[ioctl], %%eax; movq %[fd], %%rdi; movl %[run], %%esi; xorl %%edx, %%edx\n\t"
 			 "syscall; movq %%rax, %[ret]\n\t"
@@ -210,7 +210,8 @@ static __attribute__((noinline)) void run_on_the_ldt(void)
 			   [fs] "=m" (after.sel[2]), [gs] "=m" (after.sel[3]), [fsv] "=m" (after.fs),
 			   [gsv] "=m" (after.gs)
 			 : [ioctl] "i" (SYS_ioctl), [run] "i" (KVM_RUN), [prctl] "i" (SYS_arch_prctl),
-			   [set_fs] "i" (ARCH_SET_FS), [fd] "m" (own_fd), [own_fs] "m" (own_fs)
+			   [set_fs] "i" (ARCH_SET_FS), [fd] "m" (own_fd), [own_fs] "m" (own_fs),
+			   [own_ds] "m" (own_ds), [own_es] "m" (own_es)
 			 : "rax", "rcx", "rdx", "rsi", "rdi", "r11", "memory");
 }
 
