@@ -87,6 +87,29 @@ static int inject(struct emul_ctxt *c, enum emul_inject how, u8 vector)
 	return EMUL_OK;
 }
 
+/*
+ * Above CPL 0 the gate must admit the instruction (SDM 3A 6.12.1.2). Whoever delivers it looks as well, but a CPU
+ * without NRIP save then reports the fault behind the instruction.
+ */
+static int inject_soft(struct emul_ctxt *c, enum emul_inject how, u8 vector)
+{
+	u32 size = emul_long_mode(c) ? 16 : 8, at = vector * size, hi = 0;
+	struct emul_dt dt = { 0 };
+	int ret;
+
+	if (!c->cpl)
+		return inject(c, how, vector);
+	c->ops->get_idt(c, &dt);
+	if (at + size - 1 > dt.limit)
+		return emul_exc(c, VEC_GP, true, vector << 3 | 2);
+	ret = emul_sys_read(c, dt.base + at + 4, &hi, sizeof(hi));
+	if (ret)
+		return ret;
+	if ((hi >> 13 & 3) < c->cpl)
+		return emul_exc(c, VEC_GP, true, vector << 3 | 2);
+	return inject(c, how, vector);
+}
+
 int em_int(struct emul_ctxt *c)
 {
 	if (c->mode == EMUL_VM86 && emul_iopl(c) < 3) {
@@ -95,17 +118,17 @@ int em_int(struct emul_ctxt *c)
 			return EMUL_UNHANDLEABLE;
 		return emul_gp0(c);
 	}
-	return inject(c, EMUL_INJ_SOFT_INT, c->insn.imm);
+	return inject_soft(c, EMUL_INJ_SOFT_INT, c->insn.imm);
 }
 
 int em_int3(struct emul_ctxt *c)
 {
-	return inject(c, EMUL_INJ_SOFT_EXC, VEC_BP);
+	return inject_soft(c, EMUL_INJ_SOFT_EXC, VEC_BP);
 }
 
 int em_into(struct emul_ctxt *c)
 {
-	return c->w.rflags & FL_OF ? inject(c, EMUL_INJ_SOFT_EXC, VEC_OF) : EMUL_OK;
+	return c->w.rflags & FL_OF ? inject_soft(c, EMUL_INJ_SOFT_EXC, VEC_OF) : EMUL_OK;
 }
 
 int em_int1(struct emul_ctxt *c)

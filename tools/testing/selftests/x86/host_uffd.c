@@ -12,9 +12,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "kselftest_harness.h"
 #include "hostmem.h"
@@ -279,6 +281,163 @@ TEST_F_TIMEOUT(uffd, write_protect, 120)
 	EXPECT_EQ(0, h.wrong);
 	EXPECT_EQ(0, hm_wrong(h.mem, 0, PAGES));
 	close(h.fd);
+}
+
+/* --- the VM is closed, or the process ends, while somebody waits for a page that nobody brings --- */
+
+#define MSR_WALL_CLOCK	0x4b564d00
+#define FAR_AWAY	(1ull << 39)		/* the second entry of the PML4 */
+
+enum waits { BY_GUEST, BY_WALL_CLOCK, BY_TRANSLATE };
+
+FIXTURE(closing)
+{
+	struct test_vm vm;
+	struct test_vcpu *v;
+	uint8_t *mem;
+	int uffd, line, told, msi;
+};
+
+FIXTURE_VARIANT(closing)
+{
+	enum waits by;
+};
+
+FIXTURE_VARIANT_ADD(closing, access_of_the_guest) { BY_GUEST };
+FIXTURE_VARIANT_ADD(closing, store_by_kvm) { BY_WALL_CLOCK };
+FIXTURE_VARIANT_ADD(closing, table_read_by_an_ioctl) { BY_TRANSLATE };
+
+static void guest_reads_page(void)
+{
+	guest_sync(*(volatile uint64_t *)GPA_FREE);
+}
+
+static void guest_asks_the_time(void)
+{
+	guest_wrmsr(MSR_WALL_CLOCK, GPA_FREE);
+	guest_sync(0);
+}
+
+/* Everything that a close has to take leave of: both kinds of irqfd, and the chips they are on. */
+static bool build_closing(FIXTURE_DATA(closing) *self, enum waits by)
+{
+	struct kvm_irqfd msi = { .gsi = 5 }, line = { .gsi = 20, .flags = KVM_IRQFD_FLAG_RESAMPLE };
+
+	self->uffd = open_uffd(0);
+	if (self->uffd < 0)
+		return false;
+	vm_create(&self->vm, TEST_IRQCHIP_FULL);
+	self->v = vcpu_create(&self->vm, 0);
+	vcpu_start(self->v, by == BY_WALL_CLOCK ? guest_asks_the_time : guest_reads_page);
+	self->mem = hm_map(SIZE, false);
+	if (watch(self->uffd, self->mem, UFFDIO_REGISTER_MODE_MISSING) ||
+	    vm_set_region(&self->vm, SLOT_FREE, GPA_FREE, SIZE, self->mem, 0))
+		return false;
+	self->vm.tables[1] = GPA_FREE | 3;
+	msi.fd = self->msi = eventfd(0, EFD_CLOEXEC);
+	line.fd = self->line = eventfd(0, EFD_CLOEXEC);
+	line.resamplefd = self->told = eventfd(0, EFD_CLOEXEC);
+	return !ioctl(self->vm.fd, KVM_IRQFD, &msi) && !ioctl(self->vm.fd, KVM_IRQFD, &line);
+}
+
+FIXTURE_SETUP(closing)
+{
+	self->vm.fd = -1;
+}
+
+FIXTURE_TEARDOWN(closing)
+{
+}
+
+struct waiter {
+	FIXTURE_DATA(closing) *self;
+	enum waits by;
+	volatile bool done;
+	volatile int ret;
+};
+
+static void *wait_for_page(void *p)
+{
+	struct waiter *w = p;
+	struct kvm_translation t = { .linear_address = FAR_AWAY };
+
+	if (w->by == BY_TRANSLATE)
+		w->ret = ioctl(w->self->v->fd, KVM_TRANSLATE, &t);
+	else
+		w->ret = ioctl(w->self->v->fd, KVM_RUN, 0);
+	w->done = true;
+	return NULL;
+}
+
+/* The thread waits when userfaultfd says so. */
+static bool page_is_wanted(int uffd)
+{
+	struct pollfd pfd = { .fd = uffd, .events = POLLIN };
+	struct uffd_msg m;
+
+	return poll(&pfd, 1, 60000) == 1 && read(uffd, &m, sizeof(m)) == sizeof(m) &&
+	       m.event == UFFD_EVENT_PAGEFAULT;
+}
+
+/* The close comes back at once. What would wait for the reader, waits for ever: the test is ended then. */
+TEST_F_TIMEOUT(closing, while_a_thread_waits, 120)
+{
+	static uint64_t zeros[PAGE / 8];
+	struct waiter w = { .self = self, .by = variant->by };
+	struct uffdio_copy c = { .src = (uintptr_t)zeros, .len = PAGE };
+	struct kvm_irqfd bad = { .gsi = 5 };
+	pthread_t thread;
+
+	if (!build_closing(self, variant->by))
+		SKIP(return, "no userfaultfd");
+	ASSERT_EQ(0, pthread_create(&thread, NULL, wait_for_page, &w));
+	ASSERT_TRUE(page_is_wanted(self->uffd));
+	/* Irqfds come and go meanwhile, too. */
+	bad.fd = self->msi;
+	bad.flags = KVM_IRQFD_FLAG_DEASSIGN;
+	EXPECT_EQ(0, ioctl(self->vm.fd, KVM_IRQFD, &bad));
+	bad.flags = 0;
+	EXPECT_EQ(0, ioctl(self->vm.fd, KVM_IRQFD, &bad));
+	EXPECT_EQ(0, close(self->vm.fd));
+	EXPECT_FALSE(w.done);
+	/* The irqfds went with the file: what is written to them now stays there. */
+	eventfd_write(self->msi, 1);
+	eventfd_write(self->line, 1);
+	c.dst = (uintptr_t)self->mem;
+	ASSERT_EQ(0, ioctl(self->uffd, UFFDIO_COPY, &c));
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, w.ret);
+	close(self->v->fd);
+}
+
+/* A process with such a thread ends: the thread's wait is one that a fatal signal ends. */
+TEST_F_TIMEOUT(closing, exit_while_a_thread_waits, 120)
+{
+	struct waiter w = { .self = self, .by = variant->by };
+	pthread_t thread;
+	int status, i;
+	pid_t pid;
+
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		if (!build_closing(self, variant->by))
+			_exit(4);
+		if (pthread_create(&thread, NULL, wait_for_page, &w) ||
+		    !page_is_wanted(self->uffd))
+			_exit(1);
+		_exit(w.done ? 2 : 0);
+	}
+	for (i = 0; i < 900; i++) {
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			break;
+		usleep(100000);
+	}
+	ASSERT_NE(900, i);
+	ASSERT_TRUE(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 4)
+		SKIP(return, "no userfaultfd");
+	EXPECT_EQ(0, WEXITSTATUS(status));
 }
 
 TEST_HARNESS_MAIN

@@ -547,4 +547,74 @@ TEST_F(msrs, filter_errors)
 	EXPECT_ERR(EFAULT, ioctl(fd, KVM_X86_SET_MSR_FILTER, &f));
 }
 
+/* --- TSC_AUX --- */
+
+#define MSR_TSC_AUX	0xc0000103
+
+static volatile bool has_rdpid;
+
+static uint32_t by_rdtscp(void)
+{
+	uint32_t lo, hi, aux;
+
+	__asm__ volatile("rdtscp" : "=a" (lo), "=d" (hi), "=c" (aux));
+	return aux;
+}
+
+static uint64_t by_rdpid(void)
+{
+	uint64_t aux;
+
+	__asm__ volatile(".byte 0xf3, 0x0f, 0xc7, 0xf8" : "=a" (aux));	/* rdpid %rax */
+	return aux;
+}
+
+static void guest_tsc_aux(void)
+{
+	uint32_t n = 0;
+
+	for (;;) {
+		uint32_t aux = by_rdtscp();
+
+		guest_assert(guest_rdmsr(MSR_TSC_AUX) == aux);
+		guest_assert(!has_rdpid || by_rdpid() == aux);
+		guest_sync(aux);
+		n++;
+		guest_wrmsr(MSR_TSC_AUX, 0x80005600 + n);
+		guest_assert(by_rdtscp() == 0x80005600 + n);
+		guest_assert(!has_rdpid || by_rdpid() == 0x80005600 + n);
+	}
+}
+
+/* Two vCPUs of one thread: each has its own, set from either side; the host's is in between. */
+TEST_F(msrs, tsc_aux)
+{
+	struct test_vcpu *v[2] = { self->v, vcpu_create(&self->vm, 1) };
+	struct kvm_mp_state runnable = { KVM_MP_STATE_RUNNABLE };
+	uint64_t val, i;
+
+	if (!(cpuid_reg(self->vm.kvm, 0x80000001, 0, 3) & 1 << 27))
+		SKIP(return, "no RDTSCP");
+	has_rdpid = cpuid_reg(self->vm.kvm, 7, 0, 2) & 1 << 22;
+	for (i = 0; i < 2; i++) {
+		vcpu_start(v[i], guest_tsc_aux);
+		ASSERT_EQ(0, ioctl(v[i]->fd, KVM_SET_MP_STATE, &runnable));
+		ASSERT_EQ(1, set_msr(v[i]->fd, MSR_TSC_AUX, 0x1234 + i));
+		EXPECT_EQ(0x1234 + i, vcpu_expect(v[i], MSG_SYNC));
+	}
+	for (i = 1; i <= 6; i++) {
+		uint64_t want = 0x80005600 + (i + 1) / 2;
+
+		EXPECT_EQ(want, vcpu_expect(v[(i + 1) & 1], MSG_SYNC));
+		ASSERT_EQ(1, get_msr(v[(i + 1) & 1]->fd, MSR_TSC_AUX, &val));
+		EXPECT_EQ(want, val);
+	}
+	/* Between two runs. */
+	ASSERT_EQ(1, set_msr(v[1]->fd, MSR_TSC_AUX, 0xffffffff));
+	ASSERT_EQ(1, get_msr(v[1]->fd, MSR_TSC_AUX, &val));
+	EXPECT_EQ(0xffffffff, val);
+	ASSERT_EQ(1, get_msr(v[0]->fd, MSR_TSC_AUX, &val));
+	EXPECT_EQ(0x80005603, val);
+}
+
 TEST_HARNESS_MAIN

@@ -362,4 +362,173 @@ TEST_F(signals, stopped_and_continued)
 	EXPECT_TRUE(WIFSIGNALED(status));
 }
 
+/* --- in the middle of a string instruction on a port --- */
+
+#define STRING_PORT	0x123
+#define STRING_LEN	10000ull
+
+static uint8_t string_src[STRING_LEN], string_dst[STRING_LEN];
+static uint8_t string_out[2 * STRING_LEN];
+
+static void guest_strings(void)
+{
+	uint64_t n = STRING_LEN;
+	void *p = string_src;
+
+	__asm__ volatile("cld; rep outsb" : "+c" (n), "+S" (p) : "d" (STRING_PORT) : "memory");
+	guest_sync(n);
+	n = STRING_LEN;
+	p = string_dst;
+	__asm__ volatile("rep insb" : "+c" (n), "+D" (p) : "d" (STRING_PORT) : "memory");
+	guest_sync(n);
+}
+
+/* KVM_RUN comes back before the guest goes on, and what was answered is taken. */
+static bool stop_at_once(struct test_vcpu *v, bool by_signal)
+{
+	bool stopped;
+	sigset_t usr;
+
+	if (by_signal)
+		raise(SIGUSR1);		/* blocked, but for KVM_RUN */
+	else
+		v->run->immediate_exit = 1;
+	stopped = ioctl(v->fd, KVM_RUN, 0) == -1 && errno == EINTR;
+	v->run->immediate_exit = 0;
+	if (!by_signal)
+		return stopped;
+	/* It ended KVM_RUN and still waits. */
+	sigemptyset(&usr);
+	sigaddset(&usr, SIGUSR1);
+	return stopped && sigwaitinfo(&usr, NULL) == SIGUSR1;
+}
+
+static uint8_t string_value(uint64_t i)
+{
+	return i * 7 + (i >> 8);
+}
+
+/* Stopped behind each piece: every byte goes over the port once, and in order. */
+TEST_F(signals, stopped_in_strings)
+{
+	struct { struct kvm_signal_mask m; uint64_t set; } __attribute__((packed)) mask = { .m.len = 8 };
+	struct kvm_run *run = self->v->run;
+	uint64_t out = 0, in = 0, last = STRING_LEN, i;
+	struct kvm_regs r;
+	sigset_t usr;
+	int round = 0;
+
+	sigemptyset(&usr);
+	sigaddset(&usr, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, &usr, NULL);
+	ASSERT_EQ(0, ioctl(self->v->fd, KVM_SET_SIGNAL_MASK, &mask));
+	for (i = 0; i < STRING_LEN; i++)
+		string_src[i] = string_value(i);
+	vcpu_start(self->v, guest_strings);
+	for (;; round++) {
+		uint8_t *data = (uint8_t *)run + run->io.data_offset;
+
+		if (ioctl(self->v->fd, KVM_RUN, 0)) {
+			ASSERT_EQ(EINTR, errno);
+			continue;
+		}
+		ASSERT_EQ(KVM_EXIT_IO, run->exit_reason);
+		data = (uint8_t *)run + run->io.data_offset;
+		if (run->io.port == GUEST_PORT) {
+			ASSERT_EQ(0, ioctl(self->v->fd, KVM_GET_REGS, &r));
+			ASSERT_EQ(MSG_SYNC, r.rax);
+			EXPECT_EQ(0, r.rdi);
+			last = STRING_LEN;
+			if (in)
+				break;
+			continue;
+		}
+		ASSERT_EQ(STRING_PORT, run->io.port);
+		ASSERT_EQ(1, run->io.size);
+		if (run->io.direction == KVM_EXIT_IO_OUT) {
+			ASSERT_GE(sizeof(string_out), out + run->io.count);
+			memcpy(string_out + out, data, run->io.count);
+			out += run->io.count;
+		} else {
+			ASSERT_GE(STRING_LEN, in + run->io.count);
+			for (i = 0; i < run->io.count; i++)
+				data[i] = string_value(in + i + 1);
+			in += run->io.count;
+		}
+		ASSERT_TRUE(stop_at_once(self->v, round & 1));
+		/* The guest's registers say how far it is. */
+		ASSERT_EQ(0, ioctl(self->v->fd, KVM_GET_REGS, &r));
+		EXPECT_EQ(STRING_LEN - (in ? in : out), r.rcx);
+		EXPECT_GT(last, r.rcx);
+		last = r.rcx;
+	}
+	EXPECT_LT(4, round);
+	EXPECT_EQ(STRING_LEN, out);
+	EXPECT_EQ(STRING_LEN, in);
+	EXPECT_EQ(0, memcmp(string_src, string_out, STRING_LEN));
+	for (i = 0; i < STRING_LEN; i++)
+		if (string_dst[i] != string_value(i + 1))
+			break;
+	EXPECT_EQ(STRING_LEN, i);
+}
+
+#define ENDLESS		(1ull << 39)		/* 512 GiB of the guest's addresses, one large page */
+#define ENDLESS_COUNT	(1ull << 32)
+
+static void guest_endless_string(void)
+{
+	uint64_t n = ENDLESS_COUNT;
+	void *p = (void *)ENDLESS;
+
+	/* The first PIC's mask: a port that the kernel serves by itself. */
+	__asm__ volatile("cld; rep outsb" : "+c" (n), "+S" (p) : "d" (0x21) : "memory");
+	guest_sync(0);
+}
+
+static void map_endless(struct test_vm *vm)
+{
+	uint64_t *t = vm->tables;
+	unsigned int i;
+
+	t[1] = (GPA_TABLES + 8 * 4096) | 3;
+	for (i = 0; i < 512; i++) {
+		t[8 * 512 + i] = (GPA_TABLES + 9 * 4096) | 3;
+		t[9 * 512 + i] = GPA_FREE | 0x83;
+	}
+	vm_add_memory(vm, SLOT_FREE, GPA_FREE, 2 << 20, 0);
+}
+
+/* A string that never leaves the kernel, and would take hours: a signal ends KVM_RUN, and it goes on after it. */
+TEST_F(signals, endless_string)
+{
+	struct kvm_regs r = {};
+	uint64_t last = ENDLESS_COUNT, t;
+	struct sender s;
+	int i;
+
+	if (variant->irqchip == TEST_IRQCHIP_NONE)
+		SKIP(return, "every port goes to userspace");
+	map_endless(&self->vm);
+	vcpu_start(self->v, guest_endless_string);
+	for (i = 0; i < 4; i++) {
+		t = now_ms();
+		send_later(&s, SIGUSR1, 100 * MS);
+		ASSERT_ERR(EINTR, ioctl(self->v->fd, KVM_RUN, 0));
+		EXPECT_GE(now_ms() - t, 90);
+		EXPECT_LT(now_ms() - t, 20000);
+		EXPECT_EQ(KVM_EXIT_INTR, self->v->run->exit_reason);
+		pthread_join(s.thread, NULL);
+		ASSERT_EQ(0, ioctl(self->v->fd, KVM_GET_REGS, &r));
+		EXPECT_GT(last, r.rcx);
+		EXPECT_LT(0, r.rcx);
+		EXPECT_EQ(ENDLESS + ENDLESS_COUNT, r.rsi + r.rcx);
+		last = r.rcx;
+	}
+	EXPECT_EQ(4, usr1);
+	/* Its instruction, still. */
+	r.rcx = 1;
+	ASSERT_EQ(0, ioctl(self->v->fd, KVM_SET_REGS, &r));
+	vcpu_expect(self->v, MSG_SYNC);
+}
+
 TEST_HARNESS_MAIN

@@ -121,6 +121,7 @@ static void run_row(struct guest *g, const struct row *t)
 	guest_reset(g, t->mode, t->cpl);
 	g->regs.gpr[EMUL_RBX] = 0x5000;
 	guest_st(g, 0x20000 + 102, 0x68, 2);	/* no I/O bitmap */
+	guest_st(g, g->idt.base + 8 * 3 + 4, 0xee00, 4);	/* INT3 of everybody */
 	guest_put(g, CODE, t->code, t->n);
 	regs = g->regs;
 	memcpy(seg, g->seg, sizeof(seg));

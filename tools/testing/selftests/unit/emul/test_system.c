@@ -478,6 +478,16 @@ static void test_events(struct guest *g)
 	   g->c.out.vector == 3, "int3");
 	ok(guest_run(g, "\xf1", 1) == EMUL_OK && g->c.out.inject == EMUL_INJ_PRIV_EXC &&
 	   g->c.out.vector == 1, "int1");
+	fresh(g, L, 3);
+	ok(fault(g, "\xcd\x80", 2) == 13 && g->c.exc.error == (0x80 << 3 | 2), "int 80h, gate of CPL 0");
+	ok(fault(g, "\xcc", 1) == 13 && g->c.exc.error == (3 << 3 | 2), "int3, gate of CPL 0");
+	ok(guest_run(g, "\xf1", 1) == EMUL_OK && g->c.out.inject == EMUL_INJ_PRIV_EXC,
+	   "int1, gate of CPL 0");
+	guest_st(g, g->idt.base + 16 * 0x80 + 4, 0xee00, 4);
+	ok(guest_run(g, "\xcd\x80", 2) == EMUL_OK && g->c.out.inject == EMUL_INJ_SOFT_INT,
+	   "int 80h, gate of CPL 3");
+	g->idt.limit = 16 * 0x80 + 14;
+	ok(fault(g, "\xcd\x80", 2) == 13 && g->c.exc.error == (0x80 << 3 | 2), "int 80h, no gate");
 	fresh(g, P, 0);
 	ok(guest_run(g, "\xce", 1) == EMUL_OK && !g->c.out.inject, "into without OF");
 	g->regs.rflags |= 0x800;
