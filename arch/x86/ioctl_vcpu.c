@@ -90,12 +90,13 @@ static long translate(struct ioctl_ctx *c)
 	struct kvm_translation *t = c->data;
 	struct guest_walk_result r = {};
 	u64 linear = t->linear_address;
+	/* Outside long mode an address has 32 bits: the one that means "none" is no other's. */
+	bool exists = linear <= U32_MAX || is_long_mode(vcpu);
 
 	memset(t, 0, sizeof(*t));
 	t->linear_address = linear;
 	t->physical_address = INVALID_GPA;
-	/* Without paging every address is its own translation, also the one that means "none". */
-	if (!guest_walk_debug(vcpu, linear, &r) && r.gpa != INVALID_GPA) {
+	if (exists && !guest_walk_debug(vcpu, linear, &r)) {
 		t->physical_address = r.gpa;
 		t->valid = 1;
 	}

@@ -379,6 +379,22 @@ static bool page_is_wanted(int uffd)
 	       m.event == UFFD_EVENT_PAGEFAULT;
 }
 
+static int set_many_routes(int fd)
+{
+	static struct {
+		struct kvm_irq_routing r;
+		struct kvm_irq_routing_entry e[1024];
+	} routes;
+	unsigned int i;
+
+	routes.r.nr = 1024;
+	for (i = 0; i < 1024; i++)
+		routes.e[i] = (struct kvm_irq_routing_entry){
+			.gsi = i, .type = KVM_IRQ_ROUTING_MSI, .u.msi.address_lo = 0xfee00000,
+		};
+	return ioctl(fd, KVM_SET_GSI_ROUTING, &routes);
+}
+
 /* The close comes back at once. What would wait for the reader, waits for ever: the test is ended then. */
 TEST_F_TIMEOUT(closing, while_a_thread_waits, 120)
 {
@@ -387,6 +403,7 @@ TEST_F_TIMEOUT(closing, while_a_thread_waits, 120)
 	struct uffdio_copy c = { .src = (uintptr_t)zeros, .len = PAGE };
 	struct kvm_irqfd bad = { .gsi = 5 };
 	pthread_t thread;
+	int i;
 
 	if (!build_closing(self, variant->by))
 		SKIP(return, "no userfaultfd");
@@ -398,6 +415,9 @@ TEST_F_TIMEOUT(closing, while_a_thread_waits, 120)
 	EXPECT_EQ(0, ioctl(self->vm.fd, KVM_IRQFD, &bad));
 	bad.flags = 0;
 	EXPECT_EQ(0, ioctl(self->vm.fd, KVM_IRQFD, &bad));
+	/* And routes, however many: an old table waits for its own readers only. */
+	for (i = 0; i < 20; i++)
+		EXPECT_EQ(0, set_many_routes(self->vm.fd));
 	EXPECT_EQ(0, close(self->vm.fd));
 	EXPECT_FALSE(w.done);
 	/* The irqfds went with the file: what is written to them now stays there. */

@@ -418,6 +418,19 @@ TEST_F(state, translate)
 	EXPECT_EQ(0, t.valid);
 }
 
+/* As after reset: every address is its own, but what means "none". */
+TEST_F(state, translate_without_paging)
+{
+	struct kvm_translation t = { .linear_address = 0xffffffff };
+
+	ASSERT_EQ(0, ioctl(self->v->fd, KVM_TRANSLATE, &t));
+	EXPECT_EQ(1, t.valid);
+	EXPECT_EQ(0xffffffff, t.physical_address);
+	t.linear_address = ~0ull;
+	ASSERT_EQ(0, ioctl(self->v->fd, KVM_TRANSLATE, &t));
+	EXPECT_EQ(0, t.valid);
+}
+
 static int mp_state(int fd, int set)
 {
 	struct kvm_mp_state mp = { .mp_state = set };

@@ -219,6 +219,8 @@ TEST_F(vcpu_events, nmi_between_sti_and_cli)
 	struct kvm_regs r;
 	int fd = self->v->fd;
 
+	if (!on_keel() && host_is_intel())
+		SKIP(return, "with stock KVM on VT-x this NMI does not come; why is not known");
 	nmis = 0;
 	vcpu_start(self->v, guest_sti_cli);
 	vcpu_expect(self->v, MSG_SYNC);
