@@ -9,6 +9,7 @@
 #include "virt/compat/compat.h"
 #include "virt/compat/compat_x86.h"
 #include "virt/compat/guest_context.h"
+#include "virt/compat/virt_ownership.h"
 #include <keel/hw_enable.h>
 #include "arch/x86/x86.h"
 #include "arch/x86/state.h"
@@ -233,12 +234,21 @@ static long signal_exit(struct x86_vcpu *vcpu)
 	return -EINTR;
 }
 
+/* The machine is about to stop: no fault of this VM that its VMM should report, and nothing to go round for. */
+static long wait_for_reboot(struct x86_vcpu *vcpu)
+{
+	schedule_timeout_interruptible(HZ);
+	return signal_exit(vcpu);
+}
+
 static long run_loop(struct x86_vcpu *vcpu)
 {
 	verdict_t v;
 
 	for (;;) {
 		v = wants_to_run(vcpu) ? enter_guest(vcpu) : wait_to_run(vcpu);
+		if (unlikely(v == -EIO && keel_virt_is_rebooting()))
+			return wait_for_reboot(vcpu);
 		if (v != VERDICT_RESUME)
 			return v;
 		if (event_user_window_open(vcpu)) {
