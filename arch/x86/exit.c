@@ -455,6 +455,8 @@ KEEL_EXPORT(keel_exit_shutdown);
 
 verdict_t keel_exit_shutdown_undefined(struct x86_vcpu *vcpu)
 {
+	/* What an INIT keeps of CR0 has to be something. */
+	st_write(vcpu, ST_CR)->cr0 = X86_CR0_ET | X86_CR0_NW | X86_CR0_CD;
 	vcpu_reset(vcpu, true);
 	return keel_exit_shutdown(vcpu);
 }

@@ -6,7 +6,7 @@
  *
  * Other parts of the layer: guest_context.h (entering and leaving a guest), compat_x86.h (MSRs,
  * speculation control), compat_asm.h (mitigations in assembly), virt_ownership.h (EFER.SVME and
- * VMXON), syscore.h (suspend and shutdown).
+ * VMXON), syscore.h (suspend).
  */
 #ifndef KEEL_COMPAT_H
 #define KEEL_COMPAT_H
@@ -20,6 +20,7 @@
 #include <linux/mmu_notifier.h>
 #include <linux/module.h>
 #include <linux/timer.h>
+#include <linux/workqueue.h>
 #include "virt/compat/autoconf.h"
 
 /*
@@ -32,6 +33,12 @@
 #else
 #define KEEL_EXPORT(sym)	EXPORT_SYMBOL_NS_GPL(sym, KEEL)
 #define KEEL_IMPORT		MODULE_IMPORT_NS(KEEL)
+#endif
+
+/* ---- Work ---- */
+
+#ifndef HAVE_SYSTEM_DFL_WQ
+#define system_dfl_wq	system_unbound_wq
 #endif
 
 /* ---- Timers ---- */

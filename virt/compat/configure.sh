@@ -65,6 +65,7 @@ has HAVE_RCU_VIRT_NOTE_VOID "$inc/rcutree.h" 'rcu_virt_note_context_switch\(void
 has HAVE_ENTRY_VIRT "$inc/entry-virt.h" 'xfer_to_guest_mode_handle_work\(void\)'
 has HAVE_FOLLOW_PFNMAP "$inc/mm.h" '\bfollow_pfnmap_start\('
 has HAVE_FD_FILE "$inc/file.h" 'define fd_file'
+has HAVE_SYSTEM_DFL_WQ "$inc/workqueue.h" '\bsystem_dfl_wq\b'
 has HAVE_SYSCORE "$inc/syscore_ops.h" 'register_syscore\(struct syscore'
 has HAVE_CPUHP_KVM_ONLINE "$inc/cpuhotplug.h" 'CPUHP_AP_KVM_ONLINE'
 has HAVE_ASSIGN_STR_1 "$src/include/trace/stages/stage6_event_callback.h" 'define __assign_str\(dst\)'

@@ -71,7 +71,7 @@ static enum hrtimer_restart hold_over(struct hrtimer *timer)
 
 	/* By now each pin may be a broadcast. */
 	if (atomic_read(&vm_of(&d->io)->vm.nr_vcpus) > IRQCHIP_FEW_VCPUS)
-		queue_work(system_unbound_wq, &d->release);
+		queue_work(system_dfl_wq, &d->release);
 	else
 		release_pins(d);
 	return HRTIMER_NORESTART;

@@ -88,7 +88,7 @@ static enum hrtimer_restart timer_fired(struct hrtimer *timer)
 	 * ask for it, that is too much for an interrupt. What comes while a tick waits is counted with it.
 	 */
 	if (atomic_read(&vm_of(&d->pit)->vm.nr_vcpus) > IRQCHIP_FEW_VCPUS)
-		queue_work(system_unbound_wq, &d->tick);
+		queue_work(system_dfl_wq, &d->tick);
 	else
 		tick(d);
 	return HRTIMER_NORESTART;

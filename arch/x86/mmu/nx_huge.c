@@ -39,7 +39,7 @@ void nx_huge_split_done(struct vm *vm)
 
 	vm_stat_add(&vm->stats.nx_lpage_splits, 1);
 	if (READ_ONCE(recovery_ratio))
-		queue_delayed_work(system_unbound_wq, &mmu->nx_work, recovery_delay());
+		queue_delayed_work(system_dfl_wq, &mmu->nx_work, recovery_delay());
 }
 
 static void recover(struct work_struct *work)
@@ -52,7 +52,7 @@ static void recover(struct work_struct *work)
 
 	/* Whoever has it may wait for a page that nobody brings, and this queue is everybody's. */
 	if (!mutex_trylock(&vm->slots_lock)) {
-		queue_delayed_work(system_unbound_wq, &mmu->nx_work, HZ);
+		queue_delayed_work(system_dfl_wq, &mmu->nx_work, HZ);
 		return;
 	}
 	/* Splits that come from now on are counted anew. */

@@ -7,6 +7,7 @@
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/vmstat.h>
+#include "virt/compat/compat.h"
 #include "arch/x86/mmu/internal.h"
 
 /* Tables freed at once by whoever flushed, often under mmu_lock; the rest is left to work. */
@@ -140,7 +141,7 @@ void tables_release(struct vm *vm, struct list_head *unlinked)
 	spin_lock(&mmu->free_lock);
 	list_splice(unlinked, &mmu->flushed);
 	spin_unlock(&mmu->free_lock);
-	queue_work(system_unbound_wq, &mmu->free_work);
+	queue_work(system_dfl_wq, &mmu->free_work);
 }
 
 void tables_free_work(struct work_struct *work)

@@ -83,7 +83,12 @@ static bool __init perf_switches_global_ctrl(void)
 	bool ret = false;
 	int i, nr = 0;
 
-	if (!boot_cpu_has(X86_FEATURE_ARCH_PERFMON))
+	/*
+	 * Errata of the first CPUs that have it (AAK155, AAP115, AAT100, BC86, BA97): the exit may clear the bits of the
+	 * fixed counters.
+	 */
+	if (!boot_cpu_has(X86_FEATURE_ARCH_PERFMON) ||
+	    (boot_cpu_data.x86 == 6 && boot_cpu_data.x86_model <= 0x2e))
 		return false;
 	preempt_disable();
 	m = perf_guest_get_msrs(&nr, NULL);

@@ -97,6 +97,10 @@ static void vmcs_init(struct vmx_vcpu *vmx)
 	vmcs_write(TSC_OFFSET, 0);
 	vmcs_write(GUEST_IA32_DEBUGCTL, 0);
 	vmcs_write(GUEST_DR7, DR7_EMPTY);
+	if (vmx_caps.perf_atomic) {
+		vmcs_write(GUEST_IA32_PERF_GLOBAL_CTRL, 0);
+		vmcs_write(HOST_IA32_PERF_GLOBAL_CTRL, 0);
+	}
 	vmx_host_init(vmx);
 }
 

@@ -323,9 +323,6 @@ static bool build_closing(FIXTURE_DATA(closing) *self, enum waits by)
 {
 	struct kvm_irqfd msi = { .gsi = 5 }, line = { .gsi = 20, .flags = KVM_IRQFD_FLAG_RESAMPLE };
 
-	self->uffd = open_uffd(0);
-	if (self->uffd < 0)
-		return false;
 	vm_create(&self->vm, TEST_IRQCHIP_FULL);
 	self->v = vcpu_create(&self->vm, 0);
 	vcpu_start(self->v, by == BY_WALL_CLOCK ? guest_asks_the_time : guest_reads_page);
@@ -334,8 +331,8 @@ static bool build_closing(FIXTURE_DATA(closing) *self, enum waits by)
 	    vm_set_region(&self->vm, SLOT_FREE, GPA_FREE, SIZE, self->mem, 0))
 		return false;
 	self->vm.tables[1] = GPA_FREE | 3;
-	msi.fd = self->msi = eventfd(0, EFD_CLOEXEC);
-	line.fd = self->line = eventfd(0, EFD_CLOEXEC);
+	msi.fd = self->msi = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	line.fd = self->line = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	line.resamplefd = self->told = eventfd(0, EFD_CLOEXEC);
 	return !ioctl(self->vm.fd, KVM_IRQFD, &msi) && !ioctl(self->vm.fd, KVM_IRQFD, &line);
 }
@@ -403,10 +400,13 @@ TEST_F_TIMEOUT(closing, while_a_thread_waits, 120)
 	struct uffdio_copy c = { .src = (uintptr_t)zeros, .len = PAGE };
 	struct kvm_irqfd bad = { .gsi = 5 };
 	pthread_t thread;
+	eventfd_t left;
 	int i;
 
-	if (!build_closing(self, variant->by))
+	self->uffd = open_uffd(0);
+	if (self->uffd < 0)
 		SKIP(return, "no userfaultfd");
+	ASSERT_TRUE(build_closing(self, variant->by));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, wait_for_page, &w));
 	ASSERT_TRUE(page_is_wanted(self->uffd));
 	/* Irqfds come and go meanwhile, too. */
@@ -423,6 +423,8 @@ TEST_F_TIMEOUT(closing, while_a_thread_waits, 120)
 	/* The irqfds went with the file: what is written to them now stays there. */
 	eventfd_write(self->msi, 1);
 	eventfd_write(self->line, 1);
+	EXPECT_EQ(0, eventfd_read(self->msi, &left));
+	EXPECT_EQ(0, eventfd_read(self->line, &left));
 	c.dst = (uintptr_t)self->mem;
 	ASSERT_EQ(0, ioctl(self->uffd, UFFDIO_COPY, &c));
 	pthread_join(thread, NULL);
@@ -441,8 +443,11 @@ TEST_F_TIMEOUT(closing, exit_while_a_thread_waits, 120)
 	pid = fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
-		if (!build_closing(self, variant->by))
+		self->uffd = open_uffd(0);
+		if (self->uffd < 0)
 			_exit(4);
+		if (!build_closing(self, variant->by))
+			_exit(3);
 		if (pthread_create(&thread, NULL, wait_for_page, &w) ||
 		    !page_is_wanted(self->uffd))
 			_exit(1);

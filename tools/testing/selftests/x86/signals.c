@@ -78,20 +78,30 @@ FIXTURE_TEARDOWN(signals)
 struct sender {
 	pthread_t thread, target;
 	int sig, delay_us;
+	volatile bool often;	/* until it is cleared */
 };
 
 static void *send(void *p)
 {
 	struct sender *s = p;
 
-	usleep(s->delay_us);
-	pthread_kill(s->target, s->sig);
+	do {
+		usleep(s->delay_us);
+		pthread_kill(s->target, s->sig);
+	} while (s->often);
 	return NULL;
 }
 
 static void send_later(struct sender *s, int sig, int delay_us)
 {
 	*s = (struct sender){ .target = pthread_self(), .sig = sig, .delay_us = delay_us };
+	pthread_create(&s->thread, NULL, send, s);
+}
+
+/* For a thread that may be late. */
+static void send_often(struct sender *s, int sig, int delay_us)
+{
+	*s = (struct sender){ .target = pthread_self(), .sig = sig, .delay_us = delay_us, .often = true };
 	pthread_create(&s->thread, NULL, send, s);
 }
 
@@ -512,19 +522,21 @@ TEST_F(signals, endless_string)
 	vcpu_start(self->v, guest_endless_string);
 	for (i = 0; i < 4; i++) {
 		t = now_ms();
-		send_later(&s, SIGUSR1, 100 * MS);
+		send_often(&s, SIGUSR1, 100 * MS);
 		ASSERT_ERR(EINTR, ioctl(self->v->fd, KVM_RUN, 0));
+		s.often = false;
 		EXPECT_GE(now_ms() - t, 90);
 		EXPECT_LT(now_ms() - t, 20000);
 		EXPECT_EQ(KVM_EXIT_INTR, self->v->run->exit_reason);
 		pthread_join(s.thread, NULL);
 		ASSERT_EQ(0, ioctl(self->v->fd, KVM_GET_REGS, &r));
-		EXPECT_GT(last, r.rcx);
+		EXPECT_GE(last, r.rcx);
 		EXPECT_LT(0, r.rcx);
 		EXPECT_EQ(ENDLESS + ENDLESS_COUNT, r.rsi + r.rcx);
 		last = r.rcx;
 	}
-	EXPECT_EQ(4, usr1);
+	EXPECT_LE(4, usr1);
+	EXPECT_GT(ENDLESS_COUNT, last);
 	/* Its instruction, still. */
 	r.rcx = 1;
 	ASSERT_EQ(0, ioctl(self->v->fd, KVM_SET_REGS, &r));
