@@ -73,46 +73,6 @@ int msr_misc_enable_set(struct x86_vcpu *vcpu, const struct msr_row *row, u32 in
 	return 0;
 }
 
-int msr_perf_status_get(struct x86_vcpu *vcpu, const struct msr_row *row, u32 index, u64 *val,
-			bool host)
-{
-	*val = 4ull << 40 | 1000;	/* ratios of a CPU that never changes its speed */
-	return 0;
-}
-
-int msr_ebc_frequency_get(struct x86_vcpu *vcpu, const struct msr_row *row, u32 index, u64 *val,
-			  bool host)
-{
-	*val = 1 << 24;		/* a ratio that is not 0 */
-	return 0;
-}
-
-int msr_fsb_freq_get(struct x86_vcpu *vcpu, const struct msr_row *row, u32 index, u64 *val,
-		     bool host)
-{
-	*val = 3;
-	return 0;
-}
-
-/*
- * An L2 cache that is there and switched on. What is written is forgotten and not looked at:
- * Windows XP sets a bit that is reserved.
- */
-int msr_bbl_cr_ctl3_get(struct x86_vcpu *vcpu, const struct msr_row *row, u32 index, u64 *val,
-			bool host)
-{
-	*val = 0xbe702111;
-	return 0;
-}
-
-/* As firmware leaves it: Linux would warn of another value, and write this one. */
-int msr_k7_clk_ctl_get(struct x86_vcpu *vcpu, const struct msr_row *row, u32 index, u64 *val,
-		       bool host)
-{
-	*val = 0x20000000;
-	return 0;
-}
-
 /* There is no window for configuration space: it can only be switched off. */
 int msr_mmio_conf_set(struct x86_vcpu *vcpu, const struct msr_row *row, u32 index, u64 val,
 		      bool host)

@@ -17,6 +17,13 @@ static int msr_no_get(struct x86_vcpu *vcpu, const struct msr_row *row, u32 inde
 	return 1;
 }
 
+static int msr_value_get(struct x86_vcpu *vcpu, const struct msr_row *row, u32 index, u64 *val,
+			 bool host)
+{
+	*val = row->value;
+	return 0;
+}
+
 static int msr_no_set(struct x86_vcpu *vcpu, const struct msr_row *row, u32 index, u64 val,
 		      bool host)
 {
@@ -113,7 +120,8 @@ const struct msr_row msr_table[] = {
 	{ ONE(MSR_IA32_PLATFORM_ID), .set = msr_no_set },
 	{ ONE(MSR_IA32_APICBASE), .get = msr_apic_base_get, .set = msr_apic_base_set },
 	{ ONE(MSR_IA32_EBL_CR_POWERON) },
-	{ ONE(MSR_EBC_FREQUENCY_ID), .get = msr_ebc_frequency_get, .set = msr_no_set },
+	{ ONE(MSR_EBC_FREQUENCY_ID), .get = msr_value_get, .set = msr_no_set,
+	  .value = 1 << 24 },		/* a ratio that is not 0 */
 	{ ONE(MSR_SMI_COUNT), .get = msr_field_get, .set = msr_field_host_set,
 	  .field = FIELD(smi_count), .writable = U64_MAX, .listed = yes },
 	{ ONE(MSR_IA32_TSC_ADJUST), .get = msr_tsc_adjust_get, .set = msr_tsc_adjust_set,
@@ -124,14 +132,18 @@ const struct msr_row msr_table[] = {
 	{ ONE(MSR_IA32_UCODE_WRITE), .get = msr_no_get },
 	{ ONE(MSR_IA32_UCODE_REV), .get = msr_ucode_get, .set = msr_ucode_set, .listed = yes },
 	{ .first = MSR_IA32_PERFCTR0, .last = MSR_IA32_PERFCTR1 },
-	{ ONE(MSR_FSB_FREQ), .get = msr_fsb_freq_get, .set = msr_no_set },
+	{ ONE(MSR_FSB_FREQ), .get = msr_value_get, .set = msr_no_set, .value = 3 },
 	{ ONE(MSR_PLATFORM_INFO), .get = msr_platform_info_get, .set = msr_platform_info_set,
 	  .listed = yes },
 	{ ONE(MSR_MTRRcap), .get = mtrr_row_get, .set = host_set_ignored },
 	{ ONE(MSR_IA32_ARCH_CAPABILITIES), .get = msr_arch_cap_get, .set = msr_field_host_set,
 	  .field = FIELD(arch_capabilities), .writable = U64_MAX, .listed = yes },
 	{ ONE(MSR_IA32_FLUSH_CMD), .get = msr_no_get, .set = msr_flush_cmd_set },
-	{ ONE(MSR_IA32_BBL_CR_CTL3), .get = msr_bbl_cr_ctl3_get },
+	/*
+	 * An L2 cache that is there and switched on. What is written is forgotten and not looked at:
+	 * Windows XP sets a bit that is reserved.
+	 */
+	{ ONE(MSR_IA32_BBL_CR_CTL3), .get = msr_value_get, .value = 0xbe702111 },
 	{ ONE(MSR_MISC_FEATURES), .get = msr_field_get, .set = msr_misc_features_set,
 	  .field = FIELD(misc_features), .listed = yes },
 	{ .first = MSR_IA32_SYSENTER_CS, .last = MSR_IA32_SYSENTER_EIP, .get = msr_syscall_get,
@@ -140,7 +152,8 @@ const struct msr_row msr_table[] = {
 	{ .first = MSR_IA32_MCG_STATUS, .last = MSR_IA32_MCG_CTL, .get = mce_row_get,
 	  .set = mce_row_set, .listed = yes },
 	{ .first = MSR_P6_EVNTSEL0, .last = MSR_P6_EVNTSEL1 },
-	{ ONE(MSR_IA32_PERF_STATUS), .get = msr_perf_status_get, .set = msr_no_set },
+	{ ONE(MSR_IA32_PERF_STATUS), .get = msr_value_get, .set = msr_no_set,
+	  .value = 4ull << 40 | 1000 },	/* ratios of a CPU that never changes its speed */
 	{ ONE(MSR_IA32_PERF_CTL), .set = msr_no_set },
 	{ ONE(MSR_IA32_MISC_ENABLE), .get = msr_field_get, .set = msr_misc_enable_set,
 	  .field = FIELD(misc_enable), .listed = yes },
@@ -189,7 +202,8 @@ const struct msr_row msr_table[] = {
 	{ ONE(MSR_SYSCFG) },
 	{ ONE(MSR_HWCR), .get = msr_field_get, .set = msr_hwcr_set, .field = FIELD(hwcr),
 	  .writable = HWCR_KNOWN, .listed = yes },
-	{ ONE(MSR_K7_CLK_CTL), .get = msr_k7_clk_ctl_get },
+	/* As firmware leaves it: Linux would warn of another value, and write this one. */
+	{ ONE(MSR_K7_CLK_CTL), .get = msr_value_get, .value = 0x20000000 },
 	{ ONE(MSR_AMD64_NB_CFG) },
 	{ ONE(MSR_AMD64_PATCH_LOADER), .get = msr_no_get },
 	{ ONE(MSR_INT_PENDING), .set = msr_no_set },

@@ -20,6 +20,7 @@ struct msr_row {
 	bool	(*listed)(void);	/* is it in KVM_GET_MSR_INDEX_LIST? NULL: no */
 	u16	field;			/* msr_field_*: offset in struct vcpu_msrs */
 	u64	writable;		/* msr_field_set: the other bits must be 0 */
+	u64	value;			/* msr_value_get: what it always reads */
 };
 
 /* Where a row's value is kept, for rows with a field. */
@@ -68,11 +69,6 @@ MSR_SET(msr_misc_features_set);
 MSR_SET(msr_misc_enable_set);
 MSR_GET(msr_perf_cap_get);
 MSR_SET(msr_perf_cap_set);
-MSR_GET(msr_perf_status_get);
-MSR_GET(msr_ebc_frequency_get);
-MSR_GET(msr_fsb_freq_get);
-MSR_GET(msr_bbl_cr_ctl3_get);
-MSR_GET(msr_k7_clk_ctl_get);
 MSR_SET(msr_mmio_conf_set);
 MSR_SET(msr_hwcr_set);
 bool msr_has_osvw(void);

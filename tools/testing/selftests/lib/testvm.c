@@ -262,11 +262,11 @@ struct test_vcpu *vcpu_create(struct test_vm *vm, unsigned int id)
 	return v;
 }
 
-static struct kvm_segment flat(uint16_t sel, uint8_t type, bool code)
+struct kvm_segment flat_segment(uint16_t sel, uint8_t type, unsigned int bits)
 {
 	return (struct kvm_segment){
-		.base = 0, .limit = 0xffffffff, .selector = sel, .type = type, .present = 1,
-		.s = 1, .l = code, .db = !code, .g = 1,
+		.limit = 0xffffffff, .selector = sel, .type = type, .present = 1, .s = 1, .g = 1,
+		.dpl = sel & 3, .l = bits == 64, .db = bits == 32,
 	};
 }
 
@@ -312,8 +312,8 @@ void vcpu_start(struct test_vcpu *vcpu, void (*fn)(void))
 	s.cr3 = GPA_TABLES;
 	s.cr4 = 0x6b0 & ~0x90;		/* PAE OSFXSR OSXMMEXCPT */
 	s.efer = 0xd01;			/* NXE LMA LME SCE */
-	s.cs = flat(SEL_CODE, 0xb, true);
-	s.ss = s.ds = s.es = s.fs = s.gs = flat(SEL_DATA, 3, false);
+	s.cs = flat_segment(SEL_CODE, 0xb, 64);
+	s.ss = s.ds = s.es = s.fs = s.gs = flat_segment(SEL_DATA, 3, 32);
 	s.tr = (struct kvm_segment){ .base = (uintptr_t)tss[n], .limit = 103,
 				     .selector = SEL_TSS(n), .type = 0xb, .present = 1 };
 	s.ldt = (struct kvm_segment){ .unusable = 1 };

@@ -59,6 +59,8 @@ struct test_vcpu *vcpu_create(struct test_vm *vm, unsigned int id);
 void vcpu_start(struct test_vcpu *vcpu, void (*fn)(void));
 /* Real mode at CS:IP 0:@ip. */
 void vcpu_start_real(struct test_vcpu *vcpu, uint16_t ip);
+/* A code or data segment of 4 GiB from 0, at the CPL that @sel asks for; @bits: 16, 32 or 64. */
+struct kvm_segment flat_segment(uint16_t sel, uint8_t type, unsigned int bits);
 /* Memory for slot @slot at @gpa; returns its hva. @flags: KVM_MEM_*. */
 void *vm_add_memory(struct test_vm *vm, unsigned int slot, uint64_t gpa, size_t size,
 		    unsigned int flags);

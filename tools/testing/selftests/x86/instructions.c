@@ -203,14 +203,6 @@ static void put_descriptors(uint8_t *mem, enum mode mode)
 	}
 }
 
-static struct kvm_segment segment(uint16_t sel, uint8_t type, unsigned int bits)
-{
-	return (struct kvm_segment){
-		.limit = 0xffffffff, .selector = sel, .type = type, .present = 1, .s = 1, .g = 1,
-		.dpl = sel & 3, .l = bits == 64, .db = bits == 32,
-	};
-}
-
 static const struct kvm_segment vm86_segment = {
 	.limit = 0xffff, .type = 3, .present = 1, .s = 1, .dpl = 3,
 };
@@ -228,9 +220,9 @@ static void mode_sregs(const struct kvm_sregs *reset, struct kvm_sregs *s, enum 
 	s->cr3 = wide ? TABLES : TABLES + 3 * PAGE;
 	s->cr4 = wide ? 0x20 : 0x10;
 	s->efer = wide ? 0x500 : 0;
-	s->cs = segment((code64 ? 0x28 : 0x08) + (user ? (code64 ? 0x0b : 0x13) : 0), 0xb,
+	s->cs = flat_segment((code64 ? 0x28 : 0x08) + (user ? (code64 ? 0x0b : 0x13) : 0), 0xb,
 			code64 ? 64 : 32);
-	s->ss = s->ds = s->es = s->fs = s->gs = segment(user ? 0x23 : 0x10, 3, 32);
+	s->ss = s->ds = s->es = s->fs = s->gs = flat_segment(user ? 0x23 : 0x10, 3, 32);
 	if (mode == VM86)
 		s->cs = s->ss = s->ds = s->es = s->fs = s->gs = vm86_segment;
 	/* QEMU's CPU ends the emulator when it finds the TSS busy in a change of stacks. */

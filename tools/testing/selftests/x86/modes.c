@@ -258,14 +258,6 @@ static void put_tss(uint8_t *low, uint32_t at, uint32_t eip, uint32_t esp, uint3
 	memcpy(low + at, tss, sizeof(tss));
 }
 
-static struct kvm_segment flat32(uint16_t sel, uint8_t type)
-{
-	return (struct kvm_segment){
-		.limit = 0xffffffff, .selector = sel, .type = type, .present = 1, .s = 1,
-		.db = 1, .g = 1,
-	};
-}
-
 static void start_tasks(struct test_vcpu *v, uint8_t *low)
 {
 	struct kvm_sregs s;
@@ -276,8 +268,8 @@ static void start_tasks(struct test_vcpu *v, uint8_t *low)
 	start(v, low, task_code, task_code_end, 0);
 	ioctl(v->fd, KVM_GET_SREGS, &s);
 	s.cr0 |= 1;
-	s.cs = flat32(CODE32, 0xb);
-	s.ds = s.es = s.fs = s.gs = s.ss = flat32(DATA32, 3);
+	s.cs = flat_segment(CODE32, 0xb, 32);
+	s.ds = s.es = s.fs = s.gs = s.ss = flat_segment(DATA32, 3, 32);
 	s.gdt.base = 0x2000;
 	s.gdt.limit = 7 * 8 - 1;
 	ioctl(v->fd, KVM_SET_SREGS, &s);

@@ -55,14 +55,6 @@ static void put(uint8_t *mem, uint32_t at, uint64_t val)
 	memcpy(mem + at, &val, 8);
 }
 
-static struct kvm_segment flat(uint16_t sel, uint8_t type)
-{
-	return (struct kvm_segment){
-		.limit = 0xffffffff, .selector = sel, .type = type, .present = 1, .s = 1, .db = 1,
-		.g = 1,
-	};
-}
-
 FIXTURE_SETUP(pae)
 {
 	struct kvm_regs r = { .rip = CODE, .rflags = 2, .rsp = 0x9000 };
@@ -88,8 +80,8 @@ FIXTURE_SETUP(pae)
 	s.cr0 = 0x80000011;
 	s.cr3 = PDPT;
 	s.cr4 = 0x20;
-	s.cs = flat(8, 0xb);
-	s.ds = s.es = s.fs = s.gs = s.ss = flat(16, 3);
+	s.cs = flat_segment(8, 0xb, 32);
+	s.ds = s.es = s.fs = s.gs = s.ss = flat_segment(16, 3, 32);
 	ASSERT_EQ(0, ioctl(self->v->fd, KVM_SET_SREGS, &s));
 	ASSERT_EQ(0, ioctl(self->v->fd, KVM_SET_REGS, &r));
 }

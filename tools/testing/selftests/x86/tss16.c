@@ -49,14 +49,6 @@ static void put(uint8_t *mem, uint32_t at, uint64_t val)
 	memcpy(mem + at, &val, 8);
 }
 
-static struct kvm_segment flat(uint16_t sel, uint8_t type)
-{
-	return (struct kvm_segment){
-		.limit = 0xffffffff, .selector = sel, .type = type, .present = 1, .s = 1, .db = 1,
-		.g = 1,
-	};
-}
-
 static void put_tables(uint8_t *mem)
 {
 	uint32_t fault = CODE + (tss16_fault - tss16_code);
@@ -90,8 +82,8 @@ FIXTURE_SETUP(tss16)
 	memcpy(self->mem + CODE, tss16_code, tss16_code_end - tss16_code);
 	ASSERT_EQ(0, ioctl(self->v->fd, KVM_GET_SREGS, s));
 	s->cr0 = 0x11;
-	s->cs = flat(CODE32, 0xb);
-	s->ds = s->es = s->fs = s->gs = s->ss = flat(DATA, 3);
+	s->cs = flat_segment(CODE32, 0xb, 32);
+	s->ds = s->es = s->fs = s->gs = s->ss = flat_segment(DATA, 3, 32);
 	s->gdt = (struct kvm_dtable){ .base = GDT, .limit = 5 * 8 - 1 };
 	s->idt = (struct kvm_dtable){ .base = IDT, .limit = 14 * 8 - 1 };
 	start(self);
@@ -140,7 +132,7 @@ static int set_long(FIXTURE_DATA(tss16) *self, uint8_t type)
 	s.cr3 = TABLES;
 	s.cr4 |= 0x20;
 	s.efer = 0x500;
-	s.cs = flat(CODE64, 0xb);
+	s.cs = flat_segment(CODE64, 0xb, 32);
 	s.cs.db = 0;
 	s.cs.l = 1;
 	s.tr = (struct kvm_segment){ .base = TSS, .limit = 0x67, .selector = SEL_TSS, .type = type,
